@@ -36,6 +36,8 @@ READ_ASSETS = {"coverage", "extent"} | {
     if product.cog_key
     for kind in AssetKind
 }
+DOI_RESOLVER = "https://doi.org/"
+_DOI = re.compile(r"10\.\d{4,9}/[\x21-\x7e]{1,200}")  # DOI Handbook, 2.2
 UNKNOWN_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)  # before every other
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Item:
         footprint: Outline in EPSG:3979; None if the catalogue has none in that CRS.
         assets: Its files, in the catalogue's order.
         created: Time of its first publication according to the catalogue, or empty.
+        cite_as: Persistent address to cite it by, such as that of its DOI, or empty.
     """
 
     id: str
@@ -81,6 +84,7 @@ class Item:
     footprint: shapely.Geometry | None
     assets: tuple[Asset, ...]
     created: str = ""
+    cite_as: str = ""
 
     @property
     def times(self) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
@@ -92,6 +96,11 @@ class Item:
         key = product.asset_key(kind)
         return next((asset for asset in self.assets if asset.key == key), None)
 
+    def edition_as_dict(self) -> dict[str, str]:
+        """Return which edition of which item it is as JSON-ready values, with what to cite."""
+        edition = {"id": self.id, "datetime": self.datetime, "updated": self.updated}
+        return edition | ({"cite_as": self.cite_as} if self.cite_as else {})
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
@@ -99,6 +108,7 @@ class Item:
             "collection": self.collection,
             "updated": self.updated,
             "datetime": self.datetime,
+            **({"cite_as": self.cite_as} if self.cite_as else {}),
             "assets": {
                 asset.key: {"href": asset.href, "type": asset.media_type, "title": asset.title}
                 for asset in self.assets
@@ -130,6 +140,7 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
             footprint=_parse_footprint(properties),
             assets=tuple(_parse_assets(feature, _find_base(feature, address))),
             created=_clean_text(properties.get("created")),
+            cite_as=_find_identifier(feature),
         )
     except (
         AttributeError,
@@ -149,6 +160,28 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
             f"{redact_secrets(address)} lists an item {label} that is not a STAC item: "
             f"{type(exc).__name__}: {message}. Check `stac_url`."
         ) from exc
+
+
+def _find_identifier(feature: Mapping[str, Any]) -> str:
+    """Return the persistent address of an item: its DOI, or a link to cite it by; else empty.
+
+    The scientific extension of STAC (1.0.0) has a DOI as ``sci:doi``, without address, and any
+    identifier as a link of the type ``cite-as`` (RFC 8574).
+    """
+    doi = feature["properties"].get("sci:doi")
+    if isinstance(doi, str) and _DOI.fullmatch(doi):
+        return _encode_url(f"{DOI_RESOLVER}{doi}")
+    links = feature.get("links")
+    for link in links if isinstance(links, list) else ():
+        href = link.get("href") if isinstance(link, Mapping) else None
+        if isinstance(href, str) and link.get("rel") == "cite-as" and _is_identifier(href):
+            return _encode_url(href)
+    return ""
+
+
+def _is_identifier(href: str) -> bool:
+    is_short = href.isprintable() and len(href) <= MAX_TEXT_CHARACTERS
+    return is_short and href.lower().startswith(_HTTP) and redact_secrets(href) == href
 
 
 def _check_string(value: object) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("compare", cls=options.Command)
 @click.argument("a")
 @click.argument("b")
-@options.add(*survey_fields.COMPARE, options.DEMO)
+@options.add(*survey_fields.COMPARE, options.DEMO, options.PROGRESS)
 def command(*, a: str, b: str, demo: bool, json: bool, **params: Any) -> None:
     """Compare two rasters of heights on one lattice: B minus A.
 

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from hrdem.cli import options, service, show
-from hrdem.cli.progress import ProgressForm
 from hrdem.request import fields
 from hrdem.request.output_names import is_pattern, split_products
 from hrdem.request.signature import select
@@ -16,7 +15,7 @@ from hrdem.request.signature import select
 
 @click.command("extract", cls=options.Command)
 @options.add(*options.EXTRACT, options.DRY_RUN, options.DEMO, options.PROGRESS)
-def command(*, dry_run: bool, demo: bool, json: bool, progress: str, **params: Any) -> int:
+def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
     """Extract an area as one local GeoTIFF, or as one for each of several products.
 
     The pixels are those of the source, unless a grid or a vertical datum is requested. hrdem tile
@@ -40,7 +39,7 @@ def command(*, dry_run: bool, demo: bool, json: bool, progress: str, **params: A
         if dry_run:
             return show.plan_and_estimate(select(resolved, fields.PLAN), as_json=json)
         label = f"{params['product']} {Path(output).name}"
-        with show.progress(label, ProgressForm(progress)) as on_progress:
+        with show.progress(label) as on_progress:
             if several:
                 results = hrdem.extract_products(**resolved, on_progress=on_progress)
             else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("bc", cls=options.Command)
-@options.add(*legacy_fields.BC, options.DEMO)
+@options.add(*legacy_fields.BC, options.DEMO, options.PROGRESS)
 def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
     """Make British Columbia's Gridded DEM 2.0: 26 files for each NTS block, in one folder.
 

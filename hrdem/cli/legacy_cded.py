@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("cded", cls=options.Command)
-@options.add(*legacy_fields.CDED, options.DEMO)
+@options.add(*legacy_fields.CDED, options.DEMO, options.PROGRESS)
 def command(*, dry_run: bool, demo: bool, json: bool, **params: Any) -> int:
     """Make Canadian Digital Elevation Data 2.1: two cells for each NTS sheet, in one zip.
 

@@ -20,7 +20,7 @@ MAX_REPEATS = 4
 
 @click.command("check", cls=options.Command)
 @click.argument("path")
-@options.add(*legacy_fields.CHECK)
+@options.add(*legacy_fields.CHECK, options.PROGRESS)
 def command(*, path: str, json: bool, **params: Any) -> int:
     """Check a .dem, .asc, .tif or .tfw file, a zip of such files, or a folder of them.
 

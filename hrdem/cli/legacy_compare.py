@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @click.command("compare", cls=options.Command)
 @click.argument("inputs", nargs=-1, required=True)
-@options.add(*legacy_fields.COMPARE, options.DEMO)
+@options.add(*legacy_fields.COMPARE, options.DEMO, options.PROGRESS)
 def command(*, inputs: tuple[str, ...], demo: bool, json: bool, **params: Any) -> int:
     """Write HRDEM minus older DEMs, on their nodes: .dem and .asc files, zips, and folders.
 

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @click.command("convert", cls=options.Command)
 @click.argument("inputs", nargs=-1, required=True)
-@options.add(*legacy_fields.CONVERT)
+@options.add(*legacy_fields.CONVERT, options.PROGRESS)
 def command(*, inputs: tuple[str, ...], json: bool, **params: Any) -> None:
     """Convert older DEMs to one GeoTIFF: .dem and .asc files, zips of them, and folders.
 

@@ -229,7 +229,10 @@ def describe_default(field: Field) -> str:
 
 
 def add(*table: Field) -> Callable[[F], F]:
-    """Add the options of fields to a command, and how it reports: --json, -v, -q, --log-file."""
+    """Add the options of fields to a command, and how it reports: --json, -v, -q, --log-file.
+
+    The command does not receive the latter three, nor --progress, which is for what shows it.
+    """
 
     def decorate(command: F) -> F:
         @functools.wraps(command)
@@ -244,6 +247,7 @@ def add(*table: Field) -> Callable[[F], F]:
                 report.log_file = messages.open_log_file(log_file, verbose, wording)
             context.meta["quiet"] = quiet
             context.meta["verbose"] = verbose
+            context.meta[PROGRESS.name] = kwargs.pop(PROGRESS.name, PROGRESS.default)
             return command(*args, **kwargs)
 
         options = [Option(field) for field in (*table, JSON)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("profile", cls=options.Command)
 @click.argument("line")
-@options.add(*points_fields.PROFILE, options.DEMO)
+@options.add(*points_fields.PROFILE, options.DEMO, options.PROGRESS)
 def command(*, line: str, demo: bool, json: bool, **params: Any) -> int:
     """Sample heights, or another product, along a line.
 

@@ -57,16 +57,22 @@ def _is_quiet() -> bool:
     return bool(click.get_current_context().meta.get("quiet"))
 
 
+def requested_form() -> ProgressForm:
+    """Return the form that is requested."""
+    return ProgressForm(click.get_current_context().meta.get("progress", ProgressForm.BAR))
+
+
 @contextmanager
-def progress(label: str, form: ProgressForm = ProgressForm.BAR) -> Iterator[OnProgress]:
-    """Show progress on standard error.
+def progress(label: str) -> Iterator[OnProgress]:
+    """Show progress on standard error, in the form that --progress asks for.
+
+    That is lines of JSON; or a bar from the first progress on, or a line a minute if standard error
+    is no terminal.
 
     Args:
         label: What is in progress.
-        form: Lines of JSON; or a bar from the first progress on, or a line a minute if standard
-            error is no terminal.
     """
-    if form is ProgressForm.JSON:
+    if requested_form() is ProgressForm.JSON:
         yield _json_lines()
         return
     if not has_bar():

@@ -9,14 +9,13 @@ import click
 
 from hrdem.cli import options, service, show
 from hrdem.cli.messages import for_terminal
-from hrdem.cli.progress import ProgressForm
 from hrdem.request import file_fields
 
 
 @click.command("rerun", cls=options.Command)
 @click.argument("item", type=click.Path(path_type=Path))
 @options.add(*file_fields.RERUN, options.DEMO, options.PROGRESS)
-def command(*, item: Path, demo: bool, json: bool, progress: str, **params: Any) -> int:
+def command(*, item: Path, demo: bool, json: bool, **params: Any) -> int:
     """Make an output again from the STAC item that hrdem extract wrote beside it.
 
     ITEM is the item, or the output. Of the same sources, and by the same versions of hrdem, GDAL
@@ -31,7 +30,7 @@ def command(*, item: Path, demo: bool, json: bool, progress: str, **params: Any)
 
     with (
         service.resolve_demo(params, demo=demo) as resolved,
-        show.progress(f"rerun {item.name}", ProgressForm(progress)) as on_progress,
+        show.progress(f"rerun {item.name}") as on_progress,
     ):
         done = hrdem.rerun(item, on_progress=on_progress, **resolved)
     show.warn_of_steps_and_nodata(done.result)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("sample", cls=options.Command)
 @click.argument("points", required=False)
-@options.add(options.SAMPLE_POINT, *points_fields.SAMPLE, options.DEMO)
+@options.add(options.SAMPLE_POINT, *points_fields.SAMPLE, options.DEMO, options.PROGRESS)
 def command(
     *, points: str | None, point: tuple[float, ...] | None, demo: bool, json: bool, **params: Any
 ) -> int:

@@ -14,7 +14,7 @@ import click
 from hrdem.cli import show
 from hrdem.cli.documents import progress_line
 from hrdem.cli.messages import for_terminal
-from hrdem.cli.progress import MinuteLines, ProgressForm, has_bar
+from hrdem.cli.progress import MinuteLines, ProgressForm, has_bar, requested_form
 from hrdem.errors import ExitCode
 from hrdem.request import tile_fields
 from hrdem.runtime.byte_sizes import format_size
@@ -40,18 +40,16 @@ class RunOptions:
 
     Attributes:
         engine: Keywords of `TileJob.run`.
-        form: Form of the progress.
     """
 
     engine: Mapping[str, Any]
-    form: ProgressForm
 
     @classmethod
     def take(cls, params: dict[str, Any]) -> RunOptions:
         """Take the options of a run out of the parameters of a command."""
         engine = {field.name: params.pop(field.name) for field in tile_fields.ENGINE}
         engine["client"] = engine.pop("scheduler")
-        return cls(engine, ProgressForm(params.pop("progress")))
+        return cls(engine)
 
     def cost_of(self, job: hrdem.TileJob, *, only_failed: bool = False) -> JobCost:
         """Return what the tiles take that a run would make."""
@@ -101,7 +99,7 @@ def run(
         f"{cost.requests:,} requests, {_describe_time(cost)}; about "
         f"{format_size(cost.output_bytes)} to write."
     )
-    with _progress(options.form, job.job.plan.request.product.name, text) as on_progress:
+    with _progress(job.job.plan.request.product.name, text) as on_progress:
         summary = job.run(**options.engine, only_failed=only_failed, on_progress=on_progress)
     saved = job.reopen()
     states = saved.status()
@@ -227,11 +225,11 @@ def _describe_tile(name: str, reasons: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _progress(form: ProgressForm, label: str, estimate: str) -> Iterator[OnJobProgress]:
+def _progress(label: str, estimate: str) -> Iterator[OnJobProgress]:
     """Report progress on standard error: lines of JSON; or an estimate, and a bar on a terminal."""
     from hrdem.tiling.progress import format_progress
 
-    if form is ProgressForm.JSON:
+    if requested_form() is ProgressForm.JSON:
         yield lambda progress: progress_line(progress.as_dict(), "tile-progress")
         return
 

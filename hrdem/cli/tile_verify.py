@@ -12,7 +12,7 @@ from hrdem.request import tile_fields
 
 @click.command("verify", cls=options.Command)
 @click.argument("output")
-@options.add(*tile_fields.VERIFY, options.DEMO)
+@options.add(*tile_fields.VERIFY, options.DEMO, options.PROGRESS)
 def command(*, output: str, demo: bool, json: bool, samples: int, seed: int, **params: Any) -> int:
     """Compare each tile of a job with its item, and some windows with the sources.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("verify", cls=options.Command)
 @click.argument("file", type=click.Path(path_type=Path))
-@options.add(*file_fields.VERIFY)
+@options.add(*file_fields.VERIFY, options.PROGRESS)
 def command(*, file: Path, json: bool, **params: Any) -> int:
     """Compare a file with the STAC item beside it: size, checksum, grid, statistics.
 

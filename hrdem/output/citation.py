@@ -33,9 +33,17 @@ def make_citation(plan: Plan, made: datetime.date, licence: str) -> str:
         for item in source.items
     }
     cited = [*dates.values()][:MAX_CITED_ITEMS]
+    identifiers = "".join(f"{each}. " for each in list_identifiers(plan)[:MAX_CITED_ITEMS])
     more = f" and {len(dates) - len(cited)} more" if len(dates) > len(cited) else ""
     return (
         f"{publisher}{titles}: {request.product.title}. Items {', '.join(cited)}{more}. "
+        f"{identifiers}"
         f"{redact_secrets(request.stac_url)}. Extracted on {made} with hrdem {__version__}. "
         f"{licence}"
     )
+
+
+def list_identifiers(plan: Plan) -> list[str]:
+    """Return the persistent addresses of the items of a plan, each once."""
+    items = (item for source in plan.sources for item in source.items)
+    return [*dict.fromkeys(item.cite_as for item in items if item.cite_as)]

@@ -23,7 +23,7 @@ from hrdem.errors import OutputExistsError, RequestError
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.grid import Grid
 from hrdem.geo.reproject import project_geometry
-from hrdem.output.citation import make_citation
+from hrdem.output.citation import list_identifiers, make_citation
 from hrdem.output.layers import Layer
 from hrdem.output.pam import get_pam_path
 from hrdem.output.paths import FileKind, check_name, check_output, get_layer_path
@@ -252,6 +252,7 @@ def make_stac_item(
                 {"rel": "derived_from", "href": source.url, "title": source.name}
                 for source in plan.sources
             ),
+            *({"rel": "cite-as", "href": address} for address in list_identifiers(plan)),
         ],
         "assets": assets,
     }

@@ -85,10 +85,7 @@ class PlannedSource:
         values: dict[str, Any] = {
             "name": self.name,
             "collection": self.collection.id,
-            "items": [
-                {"id": item.id, "datetime": item.datetime, "updated": item.updated}
-                for item in self.items
-            ],
+            "items": [item.edition_as_dict() for item in self.items],
         }
         values |= self.file.as_dict(self.asset)
         values |= {

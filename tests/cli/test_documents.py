@@ -146,6 +146,26 @@ def test_progress_is_lines_of_json_on_request(capsys: pytest.CaptureFixture[str]
     assert lines[-1]["pixels"] == lines[-1]["total_pixels"] > 0
 
 
+@pytest.mark.slow
+def test_each_command_with_a_bar_prints_lines_of_json(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    assert run(["extract", *BBOX, "-o", "a.tif", "--quiet"]) == 0
+    files = ("rerun", "a.stac.json", "-o", "b.tif", "--no-cache"), ("verify", "a.tif")
+    line = "LINESTRING(-75.72 45.40, -75.71 45.41)"
+    places = ("sample", "--point", "-75.72,45.40"), ("profile", line)
+    for arguments in (
+        *files,
+        ("compare", "a.tif", "b.tif"),
+        *((*each, "--product", "dtm", "--no-cache") for each in places),
+    ):
+        capsys.readouterr()
+        code, _, err = printed(capsys, *arguments, "--progress", "json", "--json")
+        lines = [json.loads(each) for each in err.splitlines()]
+        assert code == 0, arguments
+        assert lines[-1]["pixels"] == lines[-1]["total_pixels"] > 0, arguments
+
+
 def test_without_a_terminal_progress_is_a_line_a_minute(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,8 +183,10 @@ def test_without_a_terminal_progress_is_a_line_a_minute(
 def test_nothing_is_printed_where_there_is_no_progress(
     capsys: pytest.CaptureFixture[str], form: ProgressForm
 ) -> None:
-    with click.Context(click.Command("extract")), progress.progress("a", form):
-        pass
+    with click.Context(click.Command("extract")) as context:
+        context.meta["progress"] = form.value
+        with progress.progress("a"):
+            pass
     assert capsys.readouterr().err == ""
 
 
