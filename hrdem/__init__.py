@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hrdem.areas_api import outline as outline
     from hrdem.catalog.items import Asset as Asset
     from hrdem.catalog.items import Item as Item
+    from hrdem.catalog.surveys.extents import Coverage as Coverage
     from hrdem.errors import BlockedAddressError as BlockedAddressError
     from hrdem.errors import CatalogError as CatalogError
     from hrdem.errors import HrdemError as HrdemError
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from hrdem.rerun_api import rerun as rerun
     from hrdem.runtime.progress import Progress as Progress
     from hrdem.surveys_api import compare as compare
+    from hrdem.surveys_api import coverage as coverage
     from hrdem.surveys_api import surveys as surveys
     from hrdem.tiling.map_tiles import TilePixels as TilePixels
     from hrdem.tiling.progress import JobProgress as JobProgress
@@ -93,6 +95,7 @@ _NAMES_BY_MODULE = {
     "hrdem.api": ("assets", "doctor", "estimate", "extract", "load", "plan", "search"),
     "hrdem.areas_api": ("outline",),
     "hrdem.catalog.items": ("Asset", "Item"),
+    "hrdem.catalog.surveys.extents": ("Coverage",),
     "hrdem.legacy.comparison": ("Comparison",),
     "hrdem.legacy.check.finding": ("CheckReport", "Finding"),
     "hrdem.legacy_api": (
@@ -137,7 +140,7 @@ _NAMES_BY_MODULE = {
     "hrdem.points.samples": ("Samples",),
     "hrdem.points_api": ("profile", "sample"),
     "hrdem.jobs.make_profile": ("Profile",),
-    "hrdem.surveys_api": ("compare", "surveys"),
+    "hrdem.surveys_api": ("compare", "coverage", "surveys"),
     "hrdem.jobs.view": ("View",),
     "hrdem.pictures_api": ("preview", "view"),
     "hrdem.planning.plan": ("Plan",),

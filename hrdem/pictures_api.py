@@ -45,8 +45,9 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
             * ``output``: path of the PNG, which ends in ``.png``. Beside it, a world file ``.pgw``
               states its position, and ``.png.aux.xml`` its CRS, for GDAL and QGIS;
             * ``overwrite``: whether an existing output may be replaced;
-            * ``size``: pixels of the longer edge, 16 to 4096; pixels are about as wide as high on
-              the ground. Drawing 4096 x 4096 pixels without the WMS takes about 1 GB of memory;
+            * ``size``: pixels of the longer edge, which are about as wide as high on the ground; or
+              a number of columns and one of rows. 16 to 4096 each. Drawing 4096 x 4096 pixels
+              without the WMS takes about 1 GB of memory;
             * ``wms_url``: address of the WMS 1.3.0;
             * ``collection`` and ``stac_url``: source of the overviews; the WMS has its own.
 
@@ -74,10 +75,11 @@ def preview(*, http: Http | None = None, **params: Unpack[PreviewParams]) -> Pic
             "There is no preview of single surveys. Choose another `collection`, or extract them."
         )
     size, path = values["size"], Path(values["output"])
-    if not MIN_PREVIEW_PIXELS <= size <= MAX_PREVIEW_PIXELS:
+    edges = (size,) if isinstance(size, int) else size
+    if not all(MIN_PREVIEW_PIXELS <= edge <= MAX_PREVIEW_PIXELS for edge in edges):
         raise RequestError(
-            f"A picture of {size} pixels was requested. Give a `size` from {MIN_PREVIEW_PIXELS} to "
-            f"{MAX_PREVIEW_PIXELS}."
+            f"A picture of {' x '.join(map(str, edges))} pixels was requested. Give a `size` from "
+            f"{MIN_PREVIEW_PIXELS} to {MAX_PREVIEW_PIXELS}."
         )
     box, crs = request.aoi.bounds, NATIVE_CRS
     if (bbox := values["bbox"]) is not None and not values["buffer"]:

@@ -1,4 +1,4 @@
-"""The public functions for surveys and comparisons; `hrdem.api` has the others."""
+"""The public functions for surveys, coverage and comparisons; `hrdem.api` has the others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
+from hrdem.catalog.search import find_intersecting_items
+from hrdem.catalog.surveys.extents import Coverage, find_coverage
 from hrdem.errors import RequestError
 from hrdem.http.client_settings import ClientSettings
 from hrdem.http.protocol import Http
@@ -14,11 +16,11 @@ from hrdem.jobs.compare import RasterComparison
 from hrdem.jobs.compare import compare as compare_rasters
 from hrdem.jobs.list_surveys import SurveyList, list_surveys
 from hrdem.processing.memory_budget import check_max_memory
-from hrdem.request import area_fields, service_fields, survey_fields
+from hrdem.request import area_fields, fields, service_fields, survey_fields
 from hrdem.request.aoi.parse import parse_aoi
 from hrdem.request.endpoints import normalize_stac_url
 from hrdem.request.options import Format, Language
-from hrdem.request.params import CompareRastersParams, SurveysParams
+from hrdem.request.params import CompareRastersParams, SearchParams, SurveysParams
 from hrdem.request.products import PRODUCTS, get_collection, get_product
 from hrdem.request.protocols import PathLike
 from hrdem.request.signature import select, takes
@@ -67,6 +69,36 @@ def surveys(*, http: Http | None = None, **params: Unpack[SurveysParams]) -> Sur
             client,
             overwrite=values["overwrite"],
         )
+
+
+@takes(fields.SEARCH)
+@pinned_gdal()
+def coverage(*, http: Http | None = None, **params: Unpack[SearchParams]) -> Coverage:
+    """Find where a collection has data in an area, as far as the catalogue tells.
+
+    The extents that items link to are read, one small file each: `surveys` reads more, and has
+    names. Holes within an extent, such as lakes, are not in it.
+
+    Args:
+        http: `hrdem.Session` to share with other calls; None creates a client for the call.
+        **params: See `hrdem.extract`: area, ``collection``, ``stac_url``, and the cache's.
+
+    Returns:
+        The items in the area, the outline of their data, and the items that have no extent.
+
+    Raises:
+        RequestError: If the request is invalid.
+        NoDataError: If the area is outside Canada.
+        NetworkError: If the catalogue cannot be searched, or an extent is not GeoJSON.
+        NotCachedError: If ``offline`` is set and a response is not cached.
+    """
+    values: dict[str, Any] = {**params}
+    aoi = parse_aoi(**select(values, area_fields.AREA)).aoi
+    collection = get_collection(values["collection"])
+    with ClientSettings(**select(values, service_fields.CACHE)).client(http) as client:
+        stac_url = normalize_stac_url(values["stac_url"])
+        items = find_intersecting_items(aoi, collection, stac_url, client)
+        return find_coverage(items, aoi, client)
 
 
 @takes(survey_fields.COMPARE)

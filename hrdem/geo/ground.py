@@ -151,28 +151,35 @@ def measure_ground(grid: Grid) -> Ground:
     return Ground.of(grid)
 
 
-def fit_grid(bounds: Bounds, crs: str, long_edge: int) -> Grid:
-    """Fit a grid exactly to a box, with pixels about as wide as high on the ground.
+def fit_grid(bounds: Bounds, crs: str, size: int | tuple[int, int]) -> Grid:
+    """Fit a grid exactly to a box.
 
     Args:
         bounds: Left, bottom, right, top in units of the CRS.
         crs: A CRS whose datum counts as NAD83(CSRS), or a linked one.
-        long_edge: Pixels along the longer edge.
+        size: Columns and rows; or pixels along the longer edge, about as wide as high on the
+            ground.
 
     Raises:
         NoDataError: If the box is far outside Canada.
     """
     left, bottom, right, top = bounds
-    across = np.linspace(left, right, LINE_POINTS), np.full(LINE_POINTS, (bottom + top) / 2)
-    upward = np.full(LINE_POINTS, (left + right) / 2), np.linspace(bottom, top, LINE_POINTS)
-    wide, high = (_measure_length(x, y, crs) for x, y in (across, upward))
-    width = max(1, round(long_edge * min(1.0, wide / high)))
-    height = max(1, round(long_edge * min(1.0, high / wide)))
+    width, height = _fit_size(bounds, crs, size) if isinstance(size, int) else size
     pixel = Affine((right - left) / width, 0, left, 0, (bottom - top) / height, top)
     with pinned_gdal():
         code = CRS.from_user_input(crs).to_epsg()
     name, operation = f"EPSG:{code}" if code else crs, get_operation(crs)
     return Grid(LinkedCrs(name, operation) if operation else name, pixel, width, height)
+
+
+def _fit_size(bounds: Bounds, crs: str, long_edge: int) -> tuple[int, int]:
+    """Return columns and rows of a grid whose pixels are about as wide as high on the ground."""
+    left, bottom, right, top = bounds
+    across = np.linspace(left, right, LINE_POINTS), np.full(LINE_POINTS, (bottom + top) / 2)
+    upward = np.full(LINE_POINTS, (left + right) / 2), np.linspace(bottom, top, LINE_POINTS)
+    wide, high = (_measure_length(x, y, crs) for x, y in (across, upward))
+    width = max(1, round(long_edge * min(1.0, wide / high)))
+    return width, max(1, round(long_edge * min(1.0, high / wide)))
 
 
 def _measure_length(x: NDArray[np.float64], y: NDArray[np.float64], crs: str) -> float:

@@ -165,6 +165,14 @@ def parse_origin(value: Any) -> tuple[float, ...]:
     return _parse_coordinates(value, 2, "a point", "x,y")
 
 
+def parse_picture_size(value: Any) -> int | tuple[int, int]:
+    """Return the pixels of a picture: of its longer edge, or its columns and rows."""
+    is_pair = (
+        _SIZE_SEPARATOR.search(value) if isinstance(value, str) else hasattr(value, "__iter__")
+    )
+    return parse_dimensions(value) if is_pair else parse_integer(value)
+
+
 def parse_dimensions(value: Any) -> tuple[int, int]:
     """Return a number of columns and one of rows, such as of ``400,300`` or ``400x300``."""
     try:

@@ -15,6 +15,7 @@ from hrdem.request.area_fields import AREA
 from hrdem.request.convert import (
     parse_integer,
     parse_output,
+    parse_picture_size,
 )
 from hrdem.request.endpoints import LIVE_WMS_URL
 from hrdem.request.field import (
@@ -148,11 +149,11 @@ PREVIEW = (
     replace(OUTPUT_FILE, help="PNG to write, *.png, with files beside it that place it."),
     Field(
         "size",
-        "Longer edge of the picture, 16 to 4096.",
+        "Longer edge of the picture, or its columns and rows, 16 to 4096.",
         Group.OUTPUT,
-        "PIXELS",
+        "PIXELS|COLUMNS,ROWS",
         1024,
-        parse=parse_integer,
+        parse=parse_picture_size,
     ),
     OVERWRITE,
     Field("wms_url", "Address of the WMS 1.3.0.", Group.SERVICE, "URL", LIVE_WMS_URL),

@@ -205,7 +205,7 @@ class PreviewParams(SearchParams, total=False):
 
     product: Required[str]
     output: Required[PathLike]
-    size: int | None
+    size: int | Iterable[int] | str | None
     overwrite: bool | None
     wms_url: str | None
 

@@ -88,6 +88,7 @@ def test_outlines_of_many_corners_are_drawn_with_few() -> None:
     assert drawn.symmetric_difference(exact).area < 0.001 * exact.area
 
 
+@pytest.mark.slow
 def test_extraction_by_the_kept_file_has_the_pixels_of_the_uploaded_one(
     tmp_path: Path, demo: Addresses
 ) -> None:

@@ -54,7 +54,8 @@ def test_reading_has_a_memory_limit(tmp_path: Path) -> None:
         "from hrdem.catalog.surveys import geojson, worker; worker.MAX_MEMORY_BYTES = 400 << 20; "
         "worker.answer_request(geojson.read_outlines, (ValueError,))"
     )
-    request = json.dumps({"path": str(path), "area": shapely.to_wkb(AREA, hex=True)})
+    area = shapely.to_wkb(AREA, hex=True)
+    request = json.dumps({"path": str(path), "tolerance": "1", "area": area})
     done = subprocess.run(
         [sys.executable, "-c", program], input=request, capture_output=True, text=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},

@@ -1,0 +1,118 @@
+"""Tiles of the map: hillshades in the tiles of Web Mercator, as the services draw them."""
+
+from __future__ import annotations
+
+import functools
+import math
+import struct
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import shapely
+
+import hrdem
+from hrdem.app.places import read_data
+from hrdem.errors import NoDataError, RequestError
+
+LAYERS = ("dtm-hillshade", "dsm-hillshade")
+TILE_PIXELS = 256
+MIN_ZOOM, MAX_ZOOM = 6, 20  # a tile of a smaller zoom takes seconds where the WMS fails
+MARGIN_DEGREES = 0.1  # around the simplified shores of Canada
+_EDGE_METRES = math.pi * 6_378_137.0  # of the map, from its middle (EPSG:3857)
+
+
+class DrawingServices(Protocol):
+    """The services that draw pictures."""
+
+    @property
+    def drawing(self) -> Mapping[str, Any]:
+        """Their addresses, and the cache, as parameters of `hrdem.preview`."""
+
+
+def draw(
+    layer: str, z: int, x: int, y: int, session: hrdem.Session, services: DrawingServices
+) -> bytes:
+    """Return a tile as a PNG of 256 x 256 pixels, transparent where there is no data.
+
+    Tiles without a part of Canada are not requested from anyone.
+
+    Args:
+        layer: One of `LAYERS`.
+        z: Zoom.
+        x: Column, from the antimeridian to the east.
+        y: Row, from the north.
+        session: Client to use.
+        services: The WMS, and the catalogue whose files are drawn if it fails.
+
+    Raises:
+        RequestError: If there is no such layer or tile.
+        NetworkError: If neither the WMS nor the files are available.
+    """
+    if layer not in LAYERS:
+        raise RequestError(f"There is no layer {layer!r}. Choose one of: {', '.join(LAYERS)}.")
+    if not (0 <= z <= MAX_ZOOM and 0 <= x < 1 << z and 0 <= y < 1 << z):
+        raise RequestError(f"There is no tile {z}/{x}/{y}. Zooms go up to {MAX_ZOOM}.")
+    bounds = get_bounds(z, x, y)
+    if z < MIN_ZOOM or not _is_in_canada(bounds):
+        return make_empty_tile()
+    with tempfile.TemporaryDirectory(prefix="hrdem-tile-") as folder:
+        path = Path(folder) / "tile.png"
+        try:
+            hrdem.preview(
+                bbox=bounds,
+                bbox_crs="EPSG:3857",
+                product=layer,
+                size=(TILE_PIXELS, TILE_PIXELS),
+                output=path,
+                http=session,
+                **services.drawing,
+            )
+        except NoDataError:
+            return make_empty_tile()
+        return path.read_bytes()
+
+
+def get_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of a tile in EPSG:3857, metres."""
+    size = 2 * _EDGE_METRES / (1 << z)
+    left, top = x * size - _EDGE_METRES, _EDGE_METRES - y * size
+    return left, top - size, left + size, top
+
+
+@functools.cache
+def make_empty_tile() -> bytes:
+    """Return a transparent PNG: one palette entry (PNG 1.2, 11.2 and 11.3.2)."""
+    header = struct.pack(">IIBBBBB", TILE_PIXELS, TILE_PIXELS, 1, 3, 0, 0, 0)
+    rows = bytes(1 + TILE_PIXELS // 8) * TILE_PIXELS  # a filter, and pixels of one bit
+    chunks = (
+        (b"IHDR", header),
+        (b"PLTE", bytes(3)),
+        (b"tRNS", bytes(1)),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    )
+    parts = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _is_in_canada(bounds: tuple[float, float, float, float]) -> bool:
+    left, bottom, right, top = bounds
+    west, east = (math.degrees(edge / 6_378_137.0) for edge in (left, right))
+    south, north = (
+        math.degrees(math.atan(math.sinh(edge / 6_378_137.0))) for edge in (bottom, top)
+    )
+    box = shapely.box(west, south, east, north)
+    return bool(shapely.dwithin(_read_provinces(), box, MARGIN_DEGREES).any())
+
+
+@functools.cache
+def _read_provinces() -> list[shapely.Geometry]:
+    """Return the shapes of the provinces in degrees."""
+    features = read_data("provinces")["features"]
+    return [shapely.geometry.shape(feature["geometry"]) for feature in features]
