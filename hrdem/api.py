@@ -101,7 +101,8 @@ def extract(
             * ``source_band``: whether a file of its own, ``*.source.tif``, holds the number of each
               pixel's source, a byte, 0 where there is none, with names and colours. For ``"chm"``
               there are two, ``*.source-dsm.tif`` and ``*.source-dtm.tif``. The STAC item lists the
-              numbers;
+              numbers. Where files of surveys tell, ``*.year.tif`` holds the year of each pixel's
+              survey, 0 where it is unknown;
             * ``surveys``: whether the lidar surveys under the area are looked up;
             * ``algorithm``: ``"horn"`` or ``"zevenbergen-thorne"``, for slope, aspect and
               hillshade;

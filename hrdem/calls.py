@@ -21,7 +21,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext, RunSettings
 from hrdem.jobs.extract import extract as extract_to_file
 from hrdem.output.plan_writer import OutputOptions
-from hrdem.output.provenance import check_raster_output
+from hrdem.output.provenance import check_layers_are_ours, check_raster_output
 from hrdem.output.record import has_record
 from hrdem.output.result import Result
 from hrdem.planning.make_plan import make_plan
@@ -108,6 +108,8 @@ def check_run(values: Mapping[str, Any], request: Request, options: OutputOption
     check_raster_output(
         options.output, options.overwrite, inputs, options.file_kind, request.source_layers
     )
+    if options.if_changed and not values["overwrite"]:
+        check_layers_are_ours(options.output, request.source_layers)
     if values["quicklook"]:
         from hrdem.jobs.view import check_quicklook  # noqa: PLC0415
 

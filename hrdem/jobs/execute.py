@@ -27,6 +27,7 @@ from hrdem.planning.versions import check_plan_unchanged
 from hrdem.processing.finish import TileFinisher
 from hrdem.processing.merge import merge_tiles
 from hrdem.processing.statistics import Statistics
+from hrdem.processing.survey_years import SurveyYears
 from hrdem.processing.tile_result import TileResult, TileStats
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.options import Align, Compression
@@ -108,7 +109,7 @@ def _open_files(plan: Plan, options: OutputOptions) -> Iterator[GeoTiffWriter]:
     """Yield a writer of a plan's output, and one of each of its layers."""
     yield open_output(plan, options)
     for layer in list_layers(plan):
-        yield open_layer(layer, plan, options, options.make_source_format())
+        yield open_layer(layer, plan, options)
 
 
 def _write(files: Sequence[GeoTiffWriter], result: TileResult) -> None:
@@ -317,12 +318,15 @@ def _make_finisher(plan: Plan, options: OutputOptions, *, with_sources: bool) ->
     mask = None
     if request.crop:
         mask = make_mask(request.aoi.outline, request.aoi.crs, plan.whole).crop(plan.place)
+    years = SurveyYears.of(plan) if with_sources and plan.flights else None
     return TileFinisher(
         get_tile_format(plan, options),
         plan.nodata,
         len(plan.sources),
         mask,
-        source_format=options.make_source_format() if with_sources else None,
+        source_format=options.make_layer_format("uint8") if with_sources else None,
+        years=years,
+        year_format=options.make_layer_format("uint16") if years else None,
         gaps=tuple(
             PolygonMask.of(gap.area, NATIVE_CRS, plan.whole).crop(plan.place) for gap in plan.gaps
         ),

@@ -15,7 +15,6 @@ from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import ExecutedPlan, execute_plans
 from hrdem.output.layers import Layer, list_layers
-from hrdem.output.pam import format_class_pam
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import (
     check_raster_output,
@@ -240,8 +239,8 @@ class _Output:
         described: list[tuple[Layer, StoredFile]] = []
         staged: list[StagedFile] = []
         for layer, writer in zip(list_layers(self.plan), executed.layers, strict=True):
-            pam = format_class_pam(layer.class_names, layer.colours)
-            stored, files = writer.prepare_layer(make_layer_tags(self.plan, layer), pam)
+            tags = make_layer_tags(self.plan, layer)
+            stored, files = writer.prepare_layer(tags, layer.format_pam())
             described.append((layer, stored))
             staged += files
 

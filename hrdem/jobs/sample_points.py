@@ -226,7 +226,7 @@ def _find_surveys(
     """Return name and year of the newest known survey at each point, if they were requested."""
     if plan.surveys is None:
         return None, None
-    projects = [survey.project for survey in plan.surveys.found]
+    projects = [survey.project for survey in plan.surveys.newest_first]
     numbers: NDArray[np.uint16] = np.zeros(len(native), np.uint16)
     for number, project in reversed([*enumerate(projects, 1)]):  # the newest is the last to be set
         numbers[PreparedGeometry(project.outline).contains_points(native)] = number

@@ -1,4 +1,4 @@
-"""Layers: rasters beside an output, on its grid, with the source of each pixel."""
+"""Layers: rasters beside an output, on its grid, with the source and the year of each pixel."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 from hrdem.output.colours import Colour, get_source_colour
 from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.pam import format_class_pam, format_table_pam
 from hrdem.output.paths import get_layer_path
 from hrdem.output.plan_writer import OutputOptions, make_output_crs
 from hrdem.planning.plan import Plan
-from hrdem.tiff.write_ifd import TileFormat
+from hrdem.runtime.text import to_one_line
 
+MAX_NAME_CHARACTERS = 300  # of a class
 NO_DATA_NAME = "no data"
 _NO_DATA_COLOUR = (255, 255, 255)
 
@@ -31,15 +33,6 @@ class LayerClass:
     name: str
     colour: Colour
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as the classification extension of STAC has it."""
-        return {
-            "value": self.value,
-            "name": f"source-{self.value}",
-            "title": self.name,
-            "color_hint": bytes(self.colour).hex().upper(),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -49,7 +42,7 @@ class Layer:
         name: Its name in the file name, and as an asset.
         title: What it holds.
         dtype: Pixel type, a numpy name.
-        classes: What its values from 1 on stand for.
+        classes: What its values stand for, in ascending order.
     """
 
     name: str
@@ -58,14 +51,22 @@ class Layer:
     classes: tuple[LayerClass, ...]
 
     @property
-    def colours(self) -> tuple[Colour, ...]:
-        """Colours of the values from 0 on."""
-        return _NO_DATA_COLOUR, *(each.colour for each in self.classes)
+    def has_colours(self) -> bool:
+        """Whether a TIFF has a table of colours for its values: all that a byte can have."""
+        return self.dtype == "uint8"
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the values from 0 on."""
-        return NO_DATA_NAME, *(each.name for each in self.classes)
+    def colours(self) -> tuple[Colour, ...]:
+        """Colours of the values from 0 on; empty without a table."""
+        if not self.has_colours:
+            return ()
+        return _NO_DATA_COLOUR, *(each.colour for each in self.classes)
+
+    def format_pam(self) -> str:
+        """Format GDAL's metadata file beside it, with the names of its classes."""
+        if self.has_colours:
+            return format_class_pam([NO_DATA_NAME, *(c.name for c in self.classes)], self.colours)
+        return format_table_pam([(c.value, c.name, c.colour) for c in self.classes])
 
     def path_beside(self, output: Path) -> Path:
         """Return its path beside an output."""
@@ -78,7 +79,15 @@ class Layer:
             "description": self.title,
             "data_type": self.dtype,
             "nodata": 0,
-            "classification:classes": [each.as_dict() for each in self.classes],
+            "classification:classes": [
+                {
+                    "value": each.value,
+                    "name": f"{self.name}-{each.value}",
+                    "title": each.name,
+                    "color_hint": bytes(each.colour).hex().upper(),
+                }
+                for each in self.classes
+            ],
         }
 
 
@@ -90,29 +99,42 @@ def list_layers(plan: Plan) -> tuple[Layer, ...]:
     )
     surfaces = plan.request.product.surfaces
     kinds = [f"{each} source" for each in surfaces] if len(surfaces) > 1 else ["source"]
-    return tuple(
+    sources = (
         Layer(name, f"id of the {kind} of each pixel", "uint8", classes)
         for name, kind in zip(plan.request.source_layers, kinds, strict=False)
     )
+    title = "year of the last flight of the newest survey at each pixel"
+    years = [Layer("year", title, "uint16", _list_years(plan))] if plan.flights else []
+    return *sources, *years
 
 
-def open_layer(
-    layer: Layer, plan: Plan, options: OutputOptions, tile_format: TileFormat
-) -> GeoTiffWriter:
+def _list_years(plan: Plan) -> tuple[LayerClass, ...]:
+    """Return the years of surveys, with their names."""
+    names: dict[int, list[str]] = {}
+    for flight in plan.flights:
+        names.setdefault(flight.year, []).append(flight.name)
+    classes = []
+    for number, (year, found) in enumerate(names.items(), 1):
+        name = ", ".join([str(year), *filter(None, dict.fromkeys(found))])
+        colour = get_source_colour(number)
+        classes.append(LayerClass(year, to_one_line(name, MAX_NAME_CHARACTERS), colour))
+    return tuple(classes)
+
+
+def open_layer(layer: Layer, plan: Plan, options: OutputOptions) -> GeoTiffWriter:
     """Return a writer of a layer of a plan's output.
 
     Args:
         layer: From `list_layers`.
         plan: The plan.
         options: Where and how the output is written.
-        tile_format: Compression and layout of the tiles that are written.
     """
     return GeoTiffWriter(
         layer.path_beside(options.output),
         plan.grid,
         make_output_crs(plan),
         0,
-        tile_format,
+        options.make_layer_format(layer.dtype),
         [Band(layer.name, "1")],  # without a unit, readers take that of the CRS
         smooth=False,
         layout=options.layout,

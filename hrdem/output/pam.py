@@ -5,7 +5,7 @@ GDAL calls it PAM, persistent auxiliary metadata: https://gdal.org/en/stable/dri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,6 +13,15 @@ from rasterio.crs import CRS
 
 from hrdem.output.colours import Colour
 from hrdem.runtime.gdal_env import pinned_gdal
+
+# name, type (GDALRATFieldType) and usage (GDALRATFieldUsage) of each field
+_TABLE_FIELDS = (
+    ("Value", 0, 5),
+    ("Class", 2, 2),
+    ("Red", 0, 6),
+    ("Green", 0, 7),
+    ("Blue", 0, 8),
+)
 
 
 def get_pam_path(raster: Path) -> Path:
@@ -31,6 +40,26 @@ def format_pam(crs: str) -> str:
         wkt = CRS.from_user_input(crs).to_wkt()
     root = ET.Element("PAMDataset")
     ET.SubElement(root, "SRS").text = wkt
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def format_table_pam(classes: Iterable[tuple[int, str, Colour]]) -> str:
+    """Format a metadata file with a raster attribute table: for values that are far apart.
+
+    Args:
+        classes: Value, name and colour of each class.
+    """
+    root = ET.Element("PAMDataset")
+    band = ET.SubElement(root, "PAMRasterBand", band="1")
+    table = ET.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
+    for index, (name, kind, usage) in enumerate(_TABLE_FIELDS):
+        field = ET.SubElement(table, "FieldDefn", index=str(index))
+        for tag, text in (("Name", name), ("Type", kind), ("Usage", usage)):
+            ET.SubElement(field, tag).text = str(text)
+    for index, (value, name, colour) in enumerate(classes):
+        row = ET.SubElement(table, "Row", index=str(index))
+        for each in (value, name, *colour):
+            ET.SubElement(row, "F").text = str(each)
     return ET.tostring(root, encoding="unicode") + "\n"
 
 

@@ -91,9 +91,13 @@ class OutputOptions:
             predictor = NO_PREDICTOR
         return choose_tile_format(dtype, _COMPRESSION_NUMBERS[self.compress], predictor)
 
-    def make_source_format(self) -> TileFormat:
-        """Return the format of tiles of source ids, which no predictor makes smaller."""
-        return choose_tile_format("uint8", _COMPRESSION_NUMBERS[self.compress], NO_PREDICTOR)
+    def make_layer_format(self, dtype: str) -> TileFormat:
+        """Return the format of tiles of a layer, whose classes no predictor makes smaller.
+
+        Args:
+            dtype: Pixel type, a numpy name.
+        """
+        return choose_tile_format(dtype, _COMPRESSION_NUMBERS[self.compress], NO_PREDICTOR)
 
 
 _COMPRESSION_NUMBERS = {

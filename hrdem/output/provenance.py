@@ -39,6 +39,7 @@ from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.file_uris import read_file_uri
 from hrdem.request.request_document import encode_request
+from hrdem.runtime.atomic import output_exists_error
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.text import to_json_number
 
@@ -96,6 +97,23 @@ def check_raster_output(
     for path in written:
         for each in (path, get_pam_path(path)):
             check_output(each, overwrite or (is_orphaned and path in described))
+
+
+def check_layers_are_ours(output: Path, layers: tuple[str, ...]) -> None:
+    """Check that the layers of an output that may be made again were written with it.
+
+    Args:
+        output: Path of the output.
+        layers: Names of the layers of sources that it will have; none if it will have no layer.
+
+    Raises:
+        OutputExistsError: If one exists that its item does not describe.
+    """
+    ours = list_described_layers(get_stac_path(output), output)
+    for name in (*layers, "year") if layers else ():
+        path = get_layer_path(output, name)
+        if path.exists() and path not in ours:
+            raise output_exists_error(path)
 
 
 def _is_same_file(path: Path, other: str | os.PathLike[str]) -> bool:

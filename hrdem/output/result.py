@@ -35,7 +35,7 @@ class Result:
             does not report it.
         seconds: Duration.
         cached_bytes: Bytes of files that came from the cache.
-        layers: Paths of the layers beside it, with the source of each pixel.
+        layers: Paths of the layers beside it, with the source and the year of each pixel.
         quicklook: Path of the picture beside the file; None if none was requested.
         unchanged: Whether the output was there already, as it would be made again: only with
             `if_changed`.

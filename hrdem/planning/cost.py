@@ -227,7 +227,7 @@ def _describe_costs(plan: Plan, costs: Sequence[SourceCost]) -> str:
 
 def _count_uncompressed_bytes(plan: Plan, copies: int) -> int:
     """Count the bytes of all pixels that are on the disk at the same time."""
-    layers = len(plan.request.source_layers)  # of bytes
+    layers = len(plan.request.source_layers) + (2 if plan.flights else 0)  # bytes of a pixel
     size = plan.grid.window.pixels * (_itemsize(plan) + layers)
     staged = sum(mosaic.grid.window.pixels for mosaic in plan.staged_mosaics)
     return size * copies + staged * _itemsize(plan)

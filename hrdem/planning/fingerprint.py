@@ -41,6 +41,7 @@ def fingerprint_plan(plan: Plan, shift_grid_sha256: str, encoding: Mapping[str, 
         "sources": plan.sources_as_dict(members=True),
         "shift_grid": shift_grid_sha256,
         "encoding": dict(encoding),
+        **({"flights": [each.as_dict() for each in plan.flights]} if plan.flights else {}),
     }
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

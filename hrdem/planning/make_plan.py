@@ -65,6 +65,10 @@ def make_plan(
     """
     lookup = Lookup(http, failed_cogs or {}, left_out or {}, reads_pixels)
     plan = _plan_product(request, lookup, in_tiles=in_tiles)
+    if request.source_band and reads_pixels and not in_tiles:
+        from hrdem.planning.find_flights import find_flights  # noqa: PLC0415 (most runs need none)
+
+        plan = replace(plan, flights=find_flights(plan, http))
     if not request.surveys:
         return plan
     from hrdem.catalog.surveys.lookup import find_surveys  # noqa: PLC0415 (most runs need none)

@@ -12,6 +12,7 @@ from hrdem.geo.crs import NATIVE_CRS
 from hrdem.geo.grid import Grid, Window
 from hrdem.geo.reproject import project_geometry
 from hrdem.planning.feather import Feather
+from hrdem.planning.flight import Flight
 from hrdem.planning.gap import Gap
 from hrdem.planning.mosaic import Mosaic, PlannedSource
 from hrdem.planning.precedence import Overlap, find_overlaps
@@ -56,6 +57,7 @@ class Plan:
             declares none.
         surveys: Surveys in the area; None if they were not requested.
         lost: Files of collections that have no tier because none of their files can be read.
+        flights: Surveys of known years, the oldest first; none unless layers are written.
     """
 
     request: Request
@@ -70,6 +72,7 @@ class Plan:
     nodata: float | None
     surveys: Surveys | None = None
     lost: tuple[Gap, ...] = ()
+    flights: tuple[Flight, ...] = ()
 
     @property
     def place(self) -> Window:

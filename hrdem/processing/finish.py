@@ -12,6 +12,7 @@ from hrdem.geo.block_set import BlockSet
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.mask import PolygonMask
 from hrdem.processing.statistics import Statistics
+from hrdem.processing.survey_years import SurveyYears
 from hrdem.processing.tile_result import GapCount, TierSeam, TileResult, TileStats
 from hrdem.tiff.encode import BLOCK, encode
 from hrdem.tiff.write_ifd import TileFormat
@@ -32,6 +33,8 @@ class TileFinisher:
         mask: Area outside of which pixels are nodata; None for the whole grid.
         source_format: Compression and layout of tiles of source ids, one for each surface, 0 where
             there is no data; None for no such tiles.
+        years: Years of surveys; None for no tiles of them.
+        year_format: Compression and layout of tiles of years.
         gaps: Areas of the plan's gaps, to count pixels in.
     """
 
@@ -40,6 +43,8 @@ class TileFinisher:
     sources: int
     mask: PolygonMask | None = None
     source_format: TileFormat | None = None
+    years: SurveyYears | None = None
+    year_format: TileFormat | None = None
     gaps: tuple[PolygonMask, ...] = ()
 
     def find_blocks(self, window: Window) -> BlockSet:
@@ -110,7 +115,7 @@ class TileFinisher:
         values = pixels.ravel() if valid is None else pixels[valid]
         tiles = [encode(pixels, self.tile_format, self.nodata)] if values.size else []
         if tiles and self.source_format is not None:
-            tiles += [_encode_ids(ids, valid, pixels, self.source_format) for ids in source_ids]
+            tiles += self._encode_layers(dst_window, source_ids, valid, self.source_format)
         return TileResult(
             column=dst_window.column // BLOCK,
             row=dst_window.row // BLOCK,
@@ -127,6 +132,24 @@ class TileFinisher:
             ),
         )
 
+    def _encode_layers(
+        self,
+        dst_window: Window,
+        source_ids: Sequence[SourceIds | int],
+        valid: Mask | None,
+        tile_format: TileFormat,
+    ) -> list[bytes]:
+        """Compress tiles of the source ids of each surface, and of years of the first one's."""
+        arrays = []
+        for ids in source_ids:
+            array = np.zeros((dst_window.height, dst_window.width), tile_format.dtype)
+            np.copyto(array, ids, casting="unsafe", where=True if valid is None else valid)
+            arrays.append(array)
+        tiles = [encode(array, tile_format, 0) for array in arrays]
+        if self.years is not None and self.year_format is not None:
+            tiles.append(encode(self.years.find(dst_window, arrays[0]), self.year_format, 0))
+        return tiles
+
     def _count_by_source(
         self, source_ids: Sequence[SourceIds | int], valid: Mask | None, count: int
     ) -> tuple[int, ...]:
@@ -141,15 +164,6 @@ class TileFinisher:
                 chosen = ids.ravel() if valid is None else ids[valid]
                 total += np.bincount(chosen, minlength=self.sources + 1)
         return tuple(total[1:].tolist())
-
-
-def _encode_ids(
-    ids: SourceIds | int, valid: Mask | None, pixels: Pixels, tile_format: TileFormat
-) -> bytes:
-    """Compress a tile of source ids, of the shape of the pixels."""
-    tile = np.zeros(pixels.shape, tile_format.dtype)
-    np.copyto(tile, ids, casting="unsafe", where=True if valid is None else valid)
-    return encode(tile, tile_format, 0)
 
 
 def _find_valid(ids: SourceIds | int, inside: Mask | None) -> Mask | None:

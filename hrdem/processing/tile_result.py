@@ -112,8 +112,8 @@ class TileResult:
     Attributes:
         column: Column of the tile, counted in tiles.
         row: Row of the tile, counted in tiles.
-        tiles: Compressed bytes: the pixels, then the source ids of each surface if they are
-            wanted; empty if it has no data and is left out of the output.
+        tiles: Compressed bytes: the pixels, then the source ids of each surface and the years if
+            they are wanted; empty if it has no data and is left out of the output.
         received_bytes: Bytes read from sources for it; None if unknown.
         stats: Its counts and statistics.
     """

@@ -76,8 +76,8 @@ PRODUCT = (
     ),
     Field(
         "source_band",
-        "Write the source of each pixel into a file of its own, *.source.tif; for chm one for each "
-        "surface.",
+        "Write the source of each pixel into a file of its own, *.source.tif (for chm one for each "
+        "surface), and the year of its survey into *.year.tif.",
         Group.PRODUCT,
         default=False,
     ),

@@ -108,11 +108,14 @@ def test_the_layers_of_a_file_that_is_replaced_are_removed(run: Run, tmp_path: P
     (tmp_path / "a.year.tif").write_bytes(b"mine")
     run(source_band=False, overwrite=True)
     assert sorted(list_files(tmp_path)) == ["a.stac.json", "a.tif", "a.year.tif"]
+    with pytest.raises(OutputExistsError, match=r"a\.year\.tif exists"):
+        run(if_changed=True)
     (tmp_path / "a.source.tif").write_bytes(b"mine")
     (tmp_path / "a.tif").unlink()
     (tmp_path / "a.stac.json").unlink()
-    with pytest.raises(OutputExistsError, match=r"a\.source\.tif exists; give `overwrite`"):
-        run()
+    for more in ({}, {"if_changed": True}):
+        with pytest.raises(OutputExistsError, match=r"a\.source\.tif exists; give `overwrite`"):
+            run(**more)
     assert sorted(list_files(tmp_path)) == ["a.source.tif", "a.year.tif"]
 
 

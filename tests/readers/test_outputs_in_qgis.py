@@ -14,7 +14,7 @@ import hrdem
 from hrdem.demo import Addresses, running
 from hrdem.output.colours import SOURCE_COLOURS
 from hrdem.pictures.ramps import ASPECT, CANOPY, ELEVATION, HILLSHADE, SLOPE, format_colour
-from tests.readers.conftest import require_module
+from tests.readers.conftest import require_module, require_program
 
 SCRIPT = Path(__file__).with_name("scripts") / "open_in_qgis.py"
 BOX = (1_505_000, -176_000, 1_505_600, -175_500)
@@ -63,6 +63,25 @@ def test_sources_are_classes_with_names_and_colours(demo: Addresses, tmp_path: P
             assert (opened["renderer"], tuple(opened["extent"])) == ("paletted", BOX)
             assert [name for _, name, _ in opened["classes"]] == names
             assert [colour for *_, colour in opened["classes"]][1:] == colours
+
+
+def test_gdal_has_the_names_of_sources_and_of_surveys_by_year(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    gdalinfo = require_program("gdalinfo")
+    result = hrdem.extract(
+        bbox=BOX, bbox_crs="EPSG:3979", product="dtm", source_band=True, output=tmp_path / "a.tif",
+        stac_url=demo.stac,
+    )  # fmt: skip
+    sources, years = (
+        json.loads(subprocess.run([gdalinfo, "-json", path], capture_output=True).stdout)
+        for path in result.layers
+    )
+    (source,) = result.plan.sources
+    assert sources["bands"][0]["categories"] == ["no data", source.name]
+    rows = [row["f"][:2] for row in years["rat"]["row"]]
+    assert rows == sorted(rows)
+    assert all(name.startswith(f"{year}, ") for year, name in rows)
 
 
 def test_a_preview_has_its_crs(demo: Addresses, tmp_path: Path) -> None:

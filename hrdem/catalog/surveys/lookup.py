@@ -92,6 +92,11 @@ class Surveys:
     unknown: tuple[UnknownSurvey, ...]
     versions: tuple[SourceVersion, ...]
 
+    @property
+    def newest_first(self) -> list[Survey]:
+        """The projects of all items, the newest first, those without a date last."""
+        return sorted(self.found, key=lambda each: each.project.last or "", reverse=True)
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
         return {
@@ -115,13 +120,19 @@ def find_surveys(items: Sequence[Item], aoi: Aoi, product: Product, http: Http) 
         http: Client to use.
 
     Returns:
-        The projects. An item whose file is missing or cannot be read is listed as unknown; nothing
-        is raised for it.
+        The projects. An item whose file is missing or cannot be read is listed as unknown, with a
+        warning; nothing is raised for it.
     """
+    surveys = read_surveys(items, aoi, product, http)
+    for unknown in surveys.unknown:
+        log.warning("The surveys of %s are not known: %s", unknown.item, unknown.reason)
+    return surveys
+
+
+def read_surveys(items: Sequence[Item], aoi: Aoi, product: Product, http: Http) -> Surveys:
+    """Find the lidar projects as `find_surveys` does, without warnings."""
     with thread_pool(MAX_PARALLEL_ITEMS, "survey") as pool:
         results = list(pool.map(lambda item: _find_in_item(item, aoi, product, http), items))
-    for unknown in (each for result in results for each in result.unknown):
-        log.warning("The surveys of %s are not known: %s", unknown.item, unknown.reason)
     return Surveys(
         tuple(survey for result in results for survey in result.found),
         tuple(unknown for result in results for unknown in result.unknown),
