@@ -59,7 +59,6 @@ COVERED_BY = {
     "hrdem.api": "jobs/test_extract.py",
     "hrdem.app.coordinate_text": "app/test_find.py",
     "hrdem.app.job_process": "app/test_job_queue.py",
-    "hrdem.app.limits": "app/test_looks.py",
     "hrdem.app.estimates": "app/test_looks.py",
     "hrdem.app.heights": "app/test_looks.py",
     "hrdem.app.pictures": "app/test_looks.py",

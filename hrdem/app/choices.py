@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -196,7 +195,7 @@ def _check_coordinates(value: Any, count: int, key: str = "area") -> tuple[float
     numbers = []
     for each, most in zip(value, (180, 90) * 2, strict=False):
         is_number = isinstance(each, int | float) and not isinstance(each, bool)
-        if not is_number or not math.isfinite(each) or abs(each) > most:
+        if not is_number or not abs(each) <= most:
             raise _wrong(key, "has a coordinate that is no longitude or latitude in degrees.")
         numbers.append(float(each))
     return tuple(numbers)

@@ -42,10 +42,11 @@ def estimate(
     parameters = to_parameters(request, None if area_file is None else str(area_file))
     for name in ("output", "format"):
         parameters.pop(name, None)
+    groups = _group_by_sources(request["products"])
     with _collect_warnings() as warnings:
         plans = [
-            hrdem.plan(http=session, **(parameters | {"product": product}), **services.reading)
-            for product in request["products"]
+            hrdem.plan(http=session, **(parameters | {"product": group[0]}), **services.reading)
+            for group in groups
         ]
         estimates = [hrdem.estimate(plan, http=session, **services.cache) for plan in plans]
     plan = plans[0]
@@ -54,7 +55,9 @@ def estimate(
         "label": plan.request.aoi.label,
         "transfer_bytes": transfer,
         "cached_bytes": cached,
-        "output_bytes": sum(each.output_bytes for each in estimates),
+        "output_bytes": sum(
+            len(group) * each.output_bytes for group, each in zip(groups, estimates, strict=True)
+        ),
         "seconds": None
         if transfer is None
         else SECONDS_TO_START + (transfer - (cached or 0)) / BYTES_PER_SECOND,
@@ -66,6 +69,22 @@ def estimate(
         "total_percent": estimates[0].coverage_percent,
         "warnings": [*dict.fromkeys([*warnings, *plan.tiers_without_data.values()])],
     }
+
+
+def _group_by_sources(products: Sequence[str]) -> list[list[str]]:
+    """Group products that read the same files and have pixels of the same size.
+
+    The first of a group needs the most pixels around the area.
+    """
+    known = {product.name: product for product in hrdem.products()}
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for name in products:
+        key = known[name].surfaces, known[name].computed_dtype
+        groups.setdefault(key, []).append(name)
+    return [
+        sorted(group, key=lambda name: known[name].border, reverse=True)
+        for group in groups.values()
+    ]
 
 
 def _describe_coverage(

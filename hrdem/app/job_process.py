@@ -16,10 +16,13 @@ import time
 
 MAX_SECONDS_TO_STOP = 5.0
 INTERRUPTED = 130
+LOWER_PRIORITY = 5  # than the server, which answers meanwhile
 
 
 def main() -> None:
     """Run the command line on the arguments of this process."""
+    if hasattr(os, "nice"):
+        os.nice(LOWER_PRIORITY)
     threading.Thread(target=_wait_for_end, daemon=True).start()
     runpy.run_module("hrdem", run_name="__main__", alter_sys=True)
 

@@ -22,6 +22,7 @@ from hrdem.app.job_store import JobStore
 from hrdem.app.problems import RefusedError, describe, unknown
 from hrdem.app.run_job import list_files, run_process
 from hrdem.app.settings import MAX_JOBS_IN_ALL, Settings
+from hrdem.errors import ExitCode
 
 log = logging.getLogger(__name__)
 
@@ -288,6 +289,8 @@ class JobQueue:
             return replace(job, state=state)
         warnings = outcome.document.get("warnings", [])
         if outcome.error is not None:
+            if outcome.code == ExitCode.DEFECT:
+                log.error("Job %s failed:\n%s", job.id, outcome.messages)
             result = {"error": outcome.error, "warnings": warnings}
             return replace(job, state=State.FAILED, result=result)
         files = list_files(folder, outcome.document)

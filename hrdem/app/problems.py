@@ -113,7 +113,7 @@ async def respond_to_http_error(request: Request, error: Exception) -> JSONRespo
     return JSONResponse({"error": text}, error.status_code, error.headers)
 
 
-async def respond_to_defect(request: Request, error: Exception) -> JSONResponse:
-    """Respond to an exception that nobody expected; the server logs it."""
-    text = describe("Defect", "A defect of hrdem. The server's log has the details.")
+def respond_to_defect() -> JSONResponse:
+    """Return the response to a request that failed for a reason that nobody expected."""
+    text = describe("Defect", "A defect of hrdem. The messages of the server have the details.")
     return JSONResponse({"error": text}, 500)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from hrdem.app.job_process import MAX_SECONDS_TO_STOP
 from hrdem.app.problems import describe
 
 MAX_LINE_BYTES = 1 << 20  # of standard error
+MAX_OTHER_LINES = 60
 MAX_DOCUMENT_BYTES = 64 << 20  # of standard output
 MIN_SECONDS_OF_RATE = 1.0  # before the time left is estimated
 MEDIA_TYPES = {".tif": "image/tiff; application=geotiff", ".png": "image/png"}
@@ -32,10 +33,12 @@ class Outcome:
     Attributes:
         code: Exit code of the process.
         document: The JSON document that it printed; empty if it printed none.
+        messages: The last lines that it wrote on standard error, without progress.
     """
 
     code: int
     document: dict[str, Any]
+    messages: str
 
     @property
     def error(self) -> dict[str, Any] | None:
@@ -83,7 +86,7 @@ async def run_process(
     assert process.stderr is not None
     stopping = asyncio.create_task(_stop(process, stop))
     try:
-        printed, _ = await asyncio.gather(
+        printed, messages = await asyncio.gather(
             _read_bounded(process.stdout),
             _follow(process.stderr, on_progress, total_bytes),
         )
@@ -97,7 +100,7 @@ async def run_process(
         document = json.loads(printed)
     except ValueError:
         document = {}
-    return Outcome(code, document if isinstance(document, dict) else {})
+    return Outcome(code, document if isinstance(document, dict) else {}, messages)
 
 
 def list_files(folder: Path, document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -138,9 +141,13 @@ def list_files(folder: Path, document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _apart_from_terminal() -> dict[str, Any]:
-    """Return settings by which Ctrl-C in the terminal reaches the server alone."""
-    if os.name == "nt":
-        return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    """Return settings by which Ctrl-C in the terminal reaches the server alone.
+
+    On Windows they also give the process its priority, which it lowers itself elsewhere.
+    """
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        return {"creationflags": flags}
     return {"process_group": 0}
 
 
@@ -167,8 +174,9 @@ async def _follow(
     stream: asyncio.StreamReader,
     on_progress: Callable[[JobProgress], None],
     total_bytes: int | None,
-) -> None:
-    """Read lines of progress until the stream ends; other lines are in the document, too."""
+) -> str:
+    """Read lines of progress until the stream ends; return the last of the other lines."""
+    others: deque[str] = deque(maxlen=MAX_OTHER_LINES)
     began: tuple[float, float] | None = None
     while True:
         try:
@@ -176,12 +184,13 @@ async def _follow(
         except ValueError:  # longer than any line of ours: skipped
             continue
         if not line:
-            return
+            return "".join(others)
         try:
             found = json.loads(line)
             done, pixels = found["pixels"], found["total_pixels"]
             received = found["received_bytes"]
         except (ValueError, KeyError, TypeError):
+            others.append(line.decode(errors="replace"))
             continue
         fraction = min(done / max(pixels, 1), 1.0)
         began = began or (time.monotonic(), fraction)

@@ -19,7 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hrdem.app.problems import RefusedError
+from hrdem.app.problems import RefusedError, respond_to_defect
 from hrdem.app.settings import Settings
 
 OWNER_COOKIE, TOKEN_COOKIE = "hrdem_owner", "hrdem_token"
@@ -61,16 +61,24 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        is_started = False
+
         async def send_safely(message: Message) -> None:
+            nonlocal is_started
             if message["type"] == "http.response.start":
+                is_started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        response = self._refuse(scope)
-        await (response or self._app)(scope, receive, send_safely)
+        try:
+            await (self._refuse(scope) or self._app)(scope, receive, send_safely)
+        except Exception:
+            if not is_started:  # here, where it gets its headers too
+                await respond_to_defect()(scope, receive, send_safely)
+            raise
 
     def _refuse(self, scope: Scope) -> Response | None:
         """Return the response to a request that may not pass; None if it may."""

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
@@ -20,7 +21,6 @@ from hrdem.app.job_store import JobStore
 from hrdem.app.limits import Lane
 from hrdem.app.problems import (
     RefusedError,
-    respond_to_defect,
     respond_to_error,
     respond_to_http_error,
     respond_to_refusal,
@@ -35,6 +35,7 @@ from hrdem.errors import HrdemError, OutputError
 
 MAX_CONNECTIONS = 512
 MAX_SECONDS_TO_STOP = 3
+MAX_UPLOADS = 4  # that are received at the same time: each is held in memory
 MAX_RECENT, RECENT_SECONDS = 256, 300.0  # looks that are not taken again
 
 
@@ -68,20 +69,20 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
             RefusedError: respond_to_refusal,
             HrdemError: respond_to_error,
             HTTPException: respond_to_http_error,
-            Exception: respond_to_defect,
         },
         lifespan=run,
     )
+    app.router.redirect_slashes = False
     app.state.shared = AppState(
         settings,
         store,
         hub,
         queue,
         session,
-        looks=Lane(2, 32),
-        slow_looks=Lane(2, 32),
-        uploads=Lane(1, 4),
-        tiles=Lane(4, 128),
+        looks=Lane(3, 1, 64, 16),
+        slow_looks=Lane(3, 2, 64, 16),
+        tiles=Lane(4, 3, 256, 128),
+        uploads=anyio.Semaphore(MAX_UPLOADS),
         estimates=Recent(MAX_RECENT, RECENT_SECONDS),
         surveys=Recent(MAX_RECENT, RECENT_SECONDS),
     )
@@ -124,9 +125,11 @@ def serve(settings: Settings, listening: socket.socket, on_start: Callable[[], N
         config = uvicorn.Config(
             app,
             access_log=False,
+            http="h11",
             lifespan="on",
             limit_concurrency=MAX_CONNECTIONS,
             log_config=None,
+            loop="asyncio",
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=MAX_SECONDS_TO_STOP,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,8 +34,8 @@ class AppState:
         session: Session of all looks.
         looks: Lane of estimates, which a page asks for whenever something changes.
         slow_looks: Lane of surveys, pictures, heights and files of areas.
-        uploads: Files of areas that are received, which takes memory.
         tiles: Lane of tiles of the map.
+        uploads: Turns of files of areas to be received.
         estimates: Estimates of a short while ago, by request.
         surveys: Surveys of a short while ago, by area.
     """
@@ -46,8 +47,8 @@ class AppState:
     session: SharedSession
     looks: Lane
     slow_looks: Lane
-    uploads: Lane
     tiles: Lane
+    uploads: anyio.Semaphore
     estimates: Recent[dict[str, Any]]
     surveys: Recent[dict[str, Any]]
 

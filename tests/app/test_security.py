@@ -80,6 +80,18 @@ def test_every_response_has_a_policy_without_inline_script(client: TestClient) -
         assert response.headers["cache-control"] == "no-store"
 
 
+def test_a_defect_is_a_response_with_the_same_policy(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hrdem.app.job_queue.JobQueue.list_of", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        client.get("/api/jobs")
+    calm = TestClient(client.app, base_url=client.base_url, raise_server_exceptions=False)
+    response = calm.get("/api/jobs")
+    assert (response.status_code, response.json()["error"]["class"]) == (500, "Defect")
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
 def test_the_cookie_of_a_browser_is_kept_from_scripts_and_other_sites(client: TestClient) -> None:
     client.cookies.clear()
     cookie = client.get("/api/config").headers["set-cookie"]

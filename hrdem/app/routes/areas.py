@@ -29,7 +29,7 @@ async def get_find(request: Request) -> Response:
     text = request.query_params.get("q", "")[:MAX_QUERY_CHARACTERS]
     language = check_language(request.query_params.get("lang", "en"))
     return JSONResponse(
-        {"candidates": await state_of(request).looks.run(lambda: _find(text, language))}
+        {"candidates": await state_of(request).looks.run(request, lambda: _find(text, language))}
     )
 
 
@@ -39,7 +39,7 @@ async def post_area(request: Request) -> Response:
     area = check_area(await read_object(request, (*AREAS, "radius")))
     if "upload" in area:
         return JSONResponse(dict(state.get_area(owner_of(request), area["upload"]).description))
-    return JSONResponse(await state.looks.run(lambda: _describe(area)))
+    return JSONResponse(await state.looks.run(request, lambda: _describe(area)))
 
 
 async def post_upload(request: Request) -> Response:
@@ -47,15 +47,15 @@ async def post_upload(request: Request) -> Response:
     state, owner = state_of(request), owner_or_new(request)
     name, layer = request.query_params.get("name", ""), request.query_params.get("layer")
     id_ = make_id()
-    async with state.uploads.hold():
+    async with state.uploads:
         data = await read_body(request, state.settings.max_upload)
         uploaded = await state.slow_looks.run(
-            lambda: _read_upload(data, name, layer, state.area_folder(id_))
+            request, lambda: _read_upload(data, name, layer, state.area_folder(id_))
         )
     description = {"id": id_, **uploaded.as_dict()}
     state.store.add_area(StoredArea(id_, owner, description))
     old = [state.area_folder(each) for each in state.store.drop_areas(owner, MAX_AREAS_OF_BROWSER)]
-    await state.looks.run(lambda: _remove(old))
+    await state.looks.run(request, lambda: _remove(old))
     return keep_owner(request, JSONResponse(description, 201), owner)
 
 

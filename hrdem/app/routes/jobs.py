@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 from urllib.parse import quote
 
@@ -84,7 +83,7 @@ async def get_view(request: Request) -> Response:
     state = state_of(request)
     id_, product = request.path_params["id"], request.path_params["product"]
     raster = state.queue.find_raster(owner_of(request), id_, product)
-    return JSONResponse(await state.slow_looks.run(functools.partial(describe_raster, raster)))
+    return JSONResponse(await state.slow_looks.run(request, lambda: describe_raster(raster)))
 
 
 async def get_view_picture(request: Request) -> Response:
@@ -93,7 +92,7 @@ async def get_view_picture(request: Request) -> Response:
     id_, product = request.path_params["id"], request.path_params["product"]
     language = check_language(request.query_params.get("lang", "en"))
     raster = state.queue.find_raster(owner_of(request), id_, product)
-    picture = await state.slow_looks.run(functools.partial(draw_raster, raster, language))
+    picture = await state.slow_looks.run(request, lambda: draw_raster(raster, language))
     return Response(picture, media_type="image/png")
 
 

@@ -21,7 +21,7 @@ from hrdem.app.job_queue import AREA_FILE
 from hrdem.app.limits import Lane
 from hrdem.app.pictures import draw_area
 from hrdem.app.settings import Services
-from hrdem.app.state import AppState, owner_of, state_of
+from hrdem.app.state import owner_of, state_of
 from hrdem.app.surveys import key_of_surveys, list_surveys
 
 MAX_VERTICES = 1_000  # of a profile's line
@@ -37,7 +37,7 @@ async def post_estimate(request: Request) -> Response:
         if area_file is not None:
             stored = state.get_area(owner_of(request), chosen["area"]["upload"]).description
         found = await _look(
-            state,
+            request,
             state.looks,
             lambda *reading: {
                 **estimate(chosen, area_file, *reading),
@@ -60,7 +60,7 @@ async def post_surveys(request: Request) -> Response:
     found = state.surveys.get(key_of_surveys(chosen))
     if found is None:
         found = await _look(
-            state, state.slow_looks, lambda *reading: list_surveys(chosen, area_file, *reading)
+            request, state.slow_looks, lambda *reading: list_surveys(chosen, area_file, *reading)
         )
         state.surveys.put(key_of_surveys(chosen), found)
     return JSONResponse(found)
@@ -71,7 +71,7 @@ async def post_preview(request: Request) -> Response:
     state = state_of(request)
     chosen, area_file = await _read_request(request)
     picture = await _look(
-        state, state.slow_looks, lambda *reading: draw_area(chosen, area_file, *reading)
+        request, state.slow_looks, lambda *reading: draw_area(chosen, area_file, *reading)
     )
     return Response(picture, media_type="image/png")
 
@@ -82,7 +82,7 @@ async def post_height(request: Request) -> Response:
     found = await read_object(request, ("lon", "lat", "product", "collection", "fill"))
     position, what = check_position(found.get("lon"), found.get("lat")), check_reading(found)
     height = await _look(
-        state, state.slow_looks, lambda *reading: read_height(*position, what, *reading)
+        request, state.slow_looks, lambda *reading: read_height(*position, what, *reading)
     )
     return JSONResponse(height)
 
@@ -93,7 +93,7 @@ async def post_profile(request: Request) -> Response:
     found = await read_object(request, ("line", "product", "collection", "fill"))
     line, what = check_line(found.get("line"), MAX_VERTICES), check_reading(found)
     profile = await _look(
-        state, state.slow_looks, lambda *reading: read_profile(line, what, *reading)
+        request, state.slow_looks, lambda *reading: read_profile(line, what, *reading)
     )
     return JSONResponse(profile)
 
@@ -110,10 +110,11 @@ async def _read_request(request: Request) -> tuple[dict[str, Any], Path | None]:
 
 
 async def _look(
-    state: AppState, lane: Lane, function: Callable[[hrdem.Session, Services], Any]
+    request: Request, lane: Lane, function: Callable[[hrdem.Session, Services], Any]
 ) -> Any:
     """Call a function in a thread, with the session and the services."""
-    return await lane.run(lambda: function(state.session.get(), state.settings.services))
+    state = state_of(request)
+    return await lane.run(request, lambda: function(state.session.get(), state.settings.services))
 
 
 def _measure(area: Mapping[str, Any], stored: Mapping[str, Any] | None) -> dict[str, Any]:
