@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from hrdem.app import areas
 from hrdem.app.bodies import read_object
 from hrdem.app.choices import KEYS, check_language, check_request
 from hrdem.app.pictures import describe_raster, draw_raster
@@ -23,11 +24,11 @@ async def post_job(request: Request) -> Response:
     chosen = check_request(await read_object(request, KEYS))
     area_file = state.find_area_file(owner, chosen["area"])
     estimate = state.estimates.get(key_of(chosen)) or {}
-    label = "area"
     if area_file is not None:
         label = str(state.get_area(owner, chosen["area"]["upload"]).description["label"])
-    elif "label" in estimate:
-        label = estimate["label"]
+    else:
+        described = await state.looks.run(functools.partial(areas.describe, chosen["area"]))
+        label = described.label
     job = state.queue.add(owner, chosen, label, area_file, estimate.get("transfer_bytes"))
     return keep_owner(request, _respond_with_new(state.queue.describe(job)), owner)
 

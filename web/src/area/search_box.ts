@@ -25,6 +25,7 @@ export function createSearchBox(
   const list = byId("search-list");
   let candidates: Candidate[] = [];
   let active = -1;
+  let foundFor = ""; // the text that the list answers
   let timer = 0;
   let request = new AbortController();
 
@@ -83,6 +84,7 @@ export function createSearchBox(
     request = new AbortController();
     try {
       const found = await findPlaces(text, language, request.signal);
+      foundFor = text;
       area.show(null);
       show(found);
       return found;
@@ -124,7 +126,7 @@ export function createSearchBox(
     clearTimeout(timer);
     const text = input.value.trim();
     if (text === "") return;
-    const chosen = list.hidden ? undefined : candidates[active];
+    const chosen = list.hidden || foundFor !== text ? undefined : candidates[active];
     if (chosen) {
       choose(chosen);
       return;

@@ -52,7 +52,7 @@ export function createChoicesForm({ store, words }: Page): void {
         "label",
         { class: "tick" },
         h("input", { type: "checkbox", value: name, checked }),
-        name,
+        collectionName(name, words),
       );
     });
     fill(fillField, legend, ...boxes);

@@ -1,4 +1,4 @@
-import { fetchEstimate, fetchPreview, fetchSurveys, isAborted } from "../api/client.ts";
+import { ApiError, fetchEstimate, fetchPreview, fetchSurveys, isAborted } from "../api/client.ts";
 import type { Box, ExtractRequest, Surveys } from "../api/types.ts";
 import { troubleOf } from "../dom/trouble.ts";
 import type { Page } from "../page.ts";
@@ -12,6 +12,8 @@ export interface Picture {
 
 const NO_SURVEYS: Surveys = { surveys: [], surveys_unknown: true };
 const PAUSE_MILLISECONDS = 250;
+const RETRY_MILLISECONDS = 1000;
+const TOO_MANY = 429; // looks wait already
 
 /**
  * Keeps the estimate and the preview those of the request: asks anew a moment after the last
@@ -36,6 +38,10 @@ export function createEstimator(
       }
     } catch (error) {
       if (isAborted(error)) return;
+      if (error instanceof ApiError && error.status === TOO_MANY) {
+        timer = window.setTimeout(() => estimate(request, signal), RETRY_MILLISECONDS);
+        return;
+      }
       store.set({ estimate: { state: "failed", trouble: troubleOf(error, words) } });
     }
   }

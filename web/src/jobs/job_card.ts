@@ -30,11 +30,11 @@ export function stateText({ words }: Page, job: Job): string {
 }
 
 export const jobTitle = ({ words }: Page, job: Job): string =>
-  `${job.request.products.map((product) => productName(product, words)).join(", ")} · ${job.label}`;
+  job.request.products.map((product) => productName(product, words)).join(", ");
 
 /** One job: how far it is, its files, and what can be done with it. */
 export function jobCard(page: Page, job: Job, actions: JobActions): HTMLElement {
-  const { words, formats } = page;
+  const { formats } = page;
   const title = jobTitle(page, job);
   const named = (id: string) => `job-${job.id}-${id}`;
   const card = h(
@@ -45,9 +45,10 @@ export function jobCard(page: Page, job: Job, actions: JobActions): HTMLElement 
       "p",
       { class: "small" },
       h("span", { class: "state" }, stateText(page, job)),
-      ` · ${words.made_at(formats.time(job.created))}`,
+      ` · ${formats.time(job.created)}`,
     ),
   );
+  card.append(h("p", { class: "small" }, job.label));
   if (job.state === "queued" || job.state === "running") card.append(progress(page, job, title));
   if (job.error && job.state === "failed") {
     const problems = h("div");
@@ -91,26 +92,24 @@ function progress({ words, formats }: Page, job: Job, title: string): HTMLElemen
 
 const isRaster = ({ role }: JobFile): boolean => role === "raster";
 
-const link = (job: Job, file: JobFile, text: string, style = ""): HTMLElement =>
-  h(
-    "a",
-    { class: style, href: fileAddress(job.id, file.name), download: file.name },
-    style ? icon("download") : null,
-    text,
-  );
+const link = (job: Job, file: JobFile, style: string, ...content: (Node | string)[]): HTMLElement =>
+  h("a", { class: style, href: fileAddress(job.id, file.name), download: file.name }, ...content);
 
 function downloads({ words, formats }: Page, job: Job): HTMLElement {
   const rasters = job.files.filter(isRaster);
   const archive = job.files.find(({ role }) => role === "archive");
-  const text = ({ product, name, bytes }: JobFile) => {
-    const what = rasters.length > 1 ? productName(product ?? name, words) : words.the_file;
-    return words.download_of(what, formats.bytes(bytes));
-  };
+  const named = ({ product, name }: JobFile) =>
+    words.download_of(rasters.length > 1 ? productName(product ?? name, words) : words.the_file);
+  const size = ({ bytes }: JobFile) => h("span", { class: "size" }, formats.bytes(bytes));
   return h(
     "div",
     { class: "downloads" },
-    ...rasters.map((file) => link(job, file, text(file), "button primary")),
-    archive ? link(job, archive, words.role_archive, "button") : null,
+    ...rasters.map((file) =>
+      link(job, file, "button primary", icon("download"), named(file), size(file)),
+    ),
+    archive
+      ? link(job, archive, "button", icon("download"), words.role_archive, size(archive))
+      : null,
   );
 }
 
@@ -134,7 +133,7 @@ function more(page: Page, job: Job, actions: JobActions): HTMLElement {
   const roles = { item: words.role_item, picture: words.role_picture } as const;
   const others = job.files.flatMap((file) =>
     file.role === "item" || file.role === "picture"
-      ? [h("li", {}, link(job, file, `${roles[file.role]}: ${file.name}`))]
+      ? [h("li", {}, link(job, file, "", `${roles[file.role]}: ${file.name}`))]
       : [],
   );
   return h(

@@ -4,6 +4,7 @@ import * as pen from "./pen.ts";
 /** The part of a map that drawing needs. */
 export interface Canvas {
   element: HTMLElement;
+  size(): [width: number, height: number];
   toPosition(x: number, y: number): Position;
   toPixel(at: Position): [x: number, y: number];
   panBy(x: number, y: number): void;
@@ -138,7 +139,7 @@ export function createDrawing(canvas: Canvas, listeners: Listeners): DrawingTool
   });
 
   function moveCursor([dx, dy]: [number, number], large: boolean): void {
-    const { clientWidth: width, clientHeight: height } = canvas.element;
+    const [width, height] = canvas.size();
     const step = large ? LARGE_STEP_PIXELS : STEP_PIXELS;
     const [x, y] = cursor ?? [width / 2, height / 2];
     const next: [number, number] = [x + dx * step, y + dy * step];
@@ -159,7 +160,7 @@ export function createDrawing(canvas: Canvas, listeners: Listeners): DrawingTool
 
   function placeCursor(): void {
     if (!drawing) return;
-    const { clientWidth: width, clientHeight: height } = canvas.element;
+    const [width, height] = canvas.size();
     cursor ??= [width / 2, height / 2];
     listeners.onCursor(cursor);
     const before = drawing.points.length;

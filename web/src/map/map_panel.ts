@@ -12,8 +12,9 @@ import type { State, Tool } from "../state/state.ts";
 import { isDark, watchTheme } from "../theme.ts";
 import { createDrawing, type DrawingTool } from "./drawing.ts";
 import { CANADA, collection, createMap, type MapView } from "./map_view.ts";
-import { type Drawn, EMPTY } from "./pen.ts";
+import { boundsOf, type Drawn, EMPTY } from "./pen.ts";
 
+const CARD = 0.6; // share of the map that the card of a profile may cover
 const PLACE_ZOOM = 12;
 
 export interface MapPanel {
@@ -193,7 +194,13 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
       } else if (!map?.shows(next.bbox)) map?.fit(next.bbox);
     },
   );
-  store.watch(({ line }) => line, showMeasured);
+  store.watch(
+    ({ line }) => line,
+    (line) => {
+      showMeasured();
+      if (line) map?.fit(boundsOf(line), CARD);
+    },
+  );
   store.watch(({ point }) => point, showMeasured);
   store.watch(({ layers }) => layers.preview, placePicture);
   store.watch(({ layers }) => layers.coverage, showCoverage);

@@ -11,7 +11,7 @@ declare const MAP_MODULE: string;
 declare const MAP_WORKER: string;
 
 export const CANADA: Box = [-141, 41, -52, 72];
-const FIT = { padding: 48, maxZoom: 15 };
+const FIT = { padding: { top: 90, right: 60, bottom: 60, left: 40 }, maxZoom: 15 };
 const PICTURE = "picture";
 const TILE_PIXELS = 256;
 const SMALL_PIXELS = 200;
@@ -35,7 +35,8 @@ export interface MapView {
   setPicture(picture: Picture | null): void;
   /** Lays tiles from an address with {z}, {x} and {y} under what is drawn, or takes them away. */
   setTiles(id: "hillshade" | "online", address: string | null): void;
-  fit(box: Box): void;
+  /** Shows all of a box; a share of the map may be covered from below. */
+  fit(box: Box, covered?: number): void;
   /** Whether all of the box is in sight, and large enough to be seen. */
   shows(box: Box): boolean;
   goTo(at: Position, zoom: number): void;
@@ -82,7 +83,7 @@ export async function createMap(options: MapOptions): Promise<MapView> {
   };
 
   return {
-    canvas: canvasOf(map, options.container),
+    canvas: canvasOf(map),
     setData(source, data) {
       map.getSource<MapLibre.GeoJSONSource>(source)?.setData(data);
     },
@@ -101,7 +102,7 @@ export async function createMap(options: MapOptions): Promise<MapView> {
       const [sw, se, ne, nw] = boxRing(picture.box) as [Position, Position, Position, Position];
       const url = `${PICTURE}://${pictures}`;
       map.addSource("picture", { type: "image", url, coordinates: [nw, ne, se, sw] });
-      const paint = { "raster-opacity": 0.9, "raster-fade-duration": 0 };
+      const paint = { "raster-contrast": 0.4, "raster-fade-duration": 0 };
       map.addLayer({ id: "picture", type: "raster", source: "picture", paint }, "area-fill");
     },
     setTiles(id, address) {
@@ -112,8 +113,11 @@ export async function createMap(options: MapOptions): Promise<MapView> {
       const below = id === "online" && map.getLayer("hillshade") ? "hillshade" : "provinces";
       map.addLayer({ id, type: "raster", source: id }, below);
     },
-    fit(box) {
-      map.fitBounds(box, { ...FIT, animate: !still, duration: 600 });
+    fit(box, covered = 0) {
+      const height = map.getContainer().clientHeight;
+      const bottom = Math.max(FIT.padding.bottom, covered * height);
+      const padding = { ...FIT.padding, bottom };
+      map.fitBounds(box, { ...FIT, padding, animate: !still, duration: 600 });
     },
     shows([w, s, e, n]) {
       const bounds = map.getBounds();
@@ -128,9 +132,10 @@ export async function createMap(options: MapOptions): Promise<MapView> {
   };
 }
 
-function canvasOf(map: MapLibre.Map, element: HTMLElement): Canvas {
+function canvasOf(map: MapLibre.Map): Canvas {
   return {
-    element: map.getCanvasContainer() ?? element,
+    element: map.getCanvasContainer(),
+    size: () => [map.getContainer().clientWidth, map.getContainer().clientHeight],
     toPosition(x, y) {
       const { lng, lat } = map.unproject([x, y]);
       return [lng, lat];

@@ -58,6 +58,12 @@ export function finish(drawing: Drawing): Drawn | null {
   return box[0] < box[2] && box[1] < box[3] ? { shape: "box", box } : null;
 }
 
+/** The box around points. */
+export function boundsOf(points: readonly Position[]): Box {
+  const [x, y] = [points.map(([lon]) => lon), points.map(([, lat]) => lat)];
+  return [Math.min(...x), Math.min(...y), Math.max(...x), Math.max(...y)];
+}
+
 export const boxRing = ([w, s, e, n]: Box): Position[] => [
   [w, s],
   [e, s],

@@ -20,7 +20,10 @@ export async function showResult(page: Page, job: Job): Promise<void> {
     const body = h("section", { "aria-label": productName(product, words) });
     return { product, body };
   });
-  openDialog(words.result_of(job.label), ...products.map(({ body }) => body));
+  openDialog(
+    words.result_of(job.request.products.map((each) => productName(each, words)).join(", ")),
+    ...products.map(({ body }) => body),
+  );
   await Promise.all(products.map(({ product, body }) => draw(page, job, product, body)));
 }
 

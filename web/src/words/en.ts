@@ -18,7 +18,9 @@ export const en = {
 
   // the map
   map: "Map",
-  map_tools: "Tools of the map",
+  map_tools: "Draw and measure",
+  tool_box: "Box",
+  tool_polygon: "Polygon",
   zoom_in: "Zoom in",
   zoom_out: "Zoom out",
   draw_box: "Draw a box",
@@ -76,7 +78,7 @@ export const en = {
   not_a_number_hint: "Write degrees, such as -75.72.",
   empty_box: "The box is empty.",
   empty_box_hint: "West has to be less than east, and south less than north.",
-  show_on_map: "Show on the map",
+  show_on_map: "Zoom to it",
   other_area: "Another area",
   label_box: "Box",
   label_polygon: "Polygon",
@@ -176,7 +178,7 @@ export const en = {
   progress: "Progress",
   progress_of: (received: string, total: string) => `${received} of ${total}`,
   left: (duration: string) => `${duration} left`,
-  download_of: (what: string, bytes: string) => `Download ${what} (${bytes})`,
+  download_of: (what: string) => `Download ${what}`,
   the_file: "the file",
   other_files: "Other files",
   role_item: "STAC item",
@@ -190,7 +192,6 @@ export const en = {
   remove_question: (label: string) => `Delete ${label} and its files?`,
   remove_yes: "Delete",
   remove_no: "Keep",
-  made_at: (time: string) => `Made ${time}`,
 
   // results
   result_of: (label: string) => `Result: ${label}`,
