@@ -13,6 +13,7 @@ from hrdem.app.problems import RefusedError
 from hrdem.errors import RequestError
 
 LANGUAGES = ("en", "fr")
+LAYERS = ("dtm-hillshade", "dsm-hillshade")  # of the map
 FORMATS = ("gtiff", "cog")
 RESAMPLING = ("nearest", "bilinear", "cubic", "average")
 VERTICAL_DATUMS = ("CGVD2013", "CGVD28")

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import shapely
 
 import hrdem
+from hrdem.app.choices import LAYERS
 from hrdem.app.places import read_data
 from hrdem.errors import NoDataError, RequestError
 
-LAYERS = ("dtm-hillshade", "dsm-hillshade")
 TILE_PIXELS = 256
 MIN_ZOOM, MAX_ZOOM = 6, 20  # a tile of a smaller zoom takes seconds where the WMS fails
 MARGIN_DEGREES = 0.1  # around the simplified shores of Canada

@@ -26,7 +26,7 @@ from hrdem.app.problems import (
     respond_to_refusal,
 )
 from hrdem.app.recent import Recent
-from hrdem.app.routes import areas, jobs, looks, page
+from hrdem.app.routes import areas, jobs, looks, page, tiles
 from hrdem.app.security import Guard
 from hrdem.app.settings import Settings
 from hrdem.app.shared_session import SharedSession
@@ -37,6 +37,7 @@ MAX_CONNECTIONS = 512
 MAX_SECONDS_TO_STOP = 3
 MAX_UPLOADS = 4  # that are received at the same time: each is held in memory
 MAX_RECENT, RECENT_SECONDS = 256, 300.0  # looks that are not taken again
+MAP_SECONDS = 3600.0  # for which tiles and outlines are not drawn again
 
 
 def make_app(settings: Settings, store: JobStore) -> Starlette:
@@ -63,7 +64,7 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
             session.close()
 
     app = Starlette(
-        routes=[*page.ROUTES, *areas.ROUTES, *looks.ROUTES, *jobs.ROUTES],
+        routes=[*page.ROUTES, *areas.ROUTES, *tiles.ROUTES, *looks.ROUTES, *jobs.ROUTES],
         middleware=[Middleware(Guard, settings=settings)],
         exception_handlers={
             RefusedError: respond_to_refusal,
@@ -85,6 +86,8 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
         uploads=anyio.Semaphore(MAX_UPLOADS),
         estimates=Recent(MAX_RECENT, RECENT_SECONDS),
         surveys=Recent(MAX_RECENT, RECENT_SECONDS),
+        outlines=Recent(MAX_RECENT, MAP_SECONDS),
+        drawn=Recent(MAX_RECENT, MAP_SECONDS),
     )
     return app
 

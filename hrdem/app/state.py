@@ -38,6 +38,8 @@ class AppState:
         uploads: Turns of files of areas to be received.
         estimates: Estimates of a short while ago, by request.
         surveys: Surveys of a short while ago, by area.
+        outlines: GeoJSON of collections of a while ago.
+        drawn: Tiles of the map of a while ago.
     """
 
     settings: Settings
@@ -51,6 +53,8 @@ class AppState:
     uploads: anyio.Semaphore
     estimates: Recent[dict[str, Any]]
     surveys: Recent[dict[str, Any]]
+    outlines: Recent[bytes]
+    drawn: Recent[bytes]
 
     def get_area(self, owner: str, id_: str) -> StoredArea:
         """Return an area that a browser sent.

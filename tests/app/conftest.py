@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rasterio.io import MemoryFile
 
 with warnings.catch_warnings():  # of httpx, which it used before httpx2
     warnings.simplefilter("ignore")
@@ -56,6 +57,12 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return found
+
+
+def pixels_of(raster: bytes) -> Any:
+    """Return the pixels of a GeoTIFF; its tags name the address of the service."""
+    with MemoryFile(raster) as file, file.open() as dataset:
+        return dataset.read()
 
 
 @pytest.fixture

@@ -69,3 +69,16 @@ def test_a_preview_is_a_picture(demo_settings: Settings) -> None:
         response = client.post("/api/preview", json={"area": BOX})
     assert response.headers["content-type"] == "image/png"
     assert response.content.startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_the_map_has_tiles_and_outlines(demo_settings: Settings) -> None:
+    with running(demo_settings) as client:
+        tile = client.get("/map/dtm-hillshade/12/1186/1465.png")
+        assert tile.content.startswith(b"\x89PNG")
+        assert client.get("/map/dtm-hillshade/12/1186/1465.png").content == tile.content
+        for path in ("chm/12/1186/1465", "dtm-hillshade/1/2/0", "dtm-hillshade/21/0/0"):
+            assert client.get(f"/map/{path}.png").status_code == 404
+        found = client.get("/api/outlines?collection=30m").json()
+        assert {each["properties"]["kind"] for each in found["features"]} >= {"tile"}
+        assert client.get("/api/outlines?collection=lidar").status_code == 400

@@ -18,7 +18,6 @@ from hrdem.app.problems import unknown
 from hrdem.app.state import keep_owner, owner_or_new, state_of
 
 STATIC = Path(__file__).parents[1] / "static"
-LAYERS = ("dtm-hillshade", "dsm-hillshade")
 MEDIA_TYPES = {  # not those of the system, which may call a script plain text
     ".css": "text/css; charset=utf-8",
     ".geojson": "application/geo+json",
@@ -95,7 +94,7 @@ async def get_config(request: Request) -> Response:
             "jobs": settings.max_jobs,
             "keep_days": settings.keep_days,
         },
-        "map": {"layers": LAYERS},
+        "map": {"layers": choices.LAYERS},
         "online_basemap": None,
     }
     return keep_owner(request, JSONResponse(content), owner_or_new(request))
