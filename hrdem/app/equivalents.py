@@ -5,11 +5,13 @@ Both are written from the same parameters, and so are the arguments that a job r
 
 from __future__ import annotations
 
+import inspect
 import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
+import hrdem
 from hrdem.errors import RequestError
 
 OUTPUT = "{product}.tif"  # of several products; one has its own name
@@ -25,7 +27,7 @@ def to_parameters(
 ) -> dict[str, Any]:
     """Return the keywords of `hrdem.extract`, or of `hrdem.extract_products` for several products.
 
-    What is None, or empty, is left out.
+    What is None, empty or the default is left out.
 
     Args:
         request: Area, products and settings, as the page sends them.
@@ -51,10 +53,11 @@ def to_parameters(
         parameters = {"aoi": area_file}
     several = len(products) > 1
     parameters["product"] = products if several else products[0]
-    settings = {name: request.get(name) for name in _SETTINGS[1:]}
-    parameters |= {name: value for name, value in settings.items() if value not in (None, [])}
-    if not parameters.get("source_band"):  # False is what it is without
-        parameters.pop("source_band", None)
+    defaults = inspect.signature(hrdem.extract).parameters
+    for name in _SETTINGS[1:]:
+        value = request.get(name)
+        if value not in (None, [], defaults[name].default):
+            parameters[name] = value
     default = OUTPUT if several else OUTPUT.format(product=products[0])
     return parameters | {"output": output or default}
 

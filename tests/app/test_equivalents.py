@@ -56,8 +56,9 @@ def pixels_of(path: Path) -> tuple[bytes, Any]:
         return raster.read().tobytes(), raster.profile
 
 
-def test_what_is_not_chosen_is_not_in_the_texts() -> None:
+def test_what_is_not_chosen_or_is_the_default_is_not_in_the_texts() -> None:
     request = {"area": BOX, "products": ["dtm"], "crs": None, "source_band": False, "fill": []}
+    request |= {"collection": "1m", "format": "gtiff"}
     assert to_command_line(request, None) == (
         "hrdem extract --bbox -75.7,45.4,-75.6995,45.4004 --product dtm --output dtm.tif"
     )
