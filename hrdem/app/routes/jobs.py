@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 from urllib.parse import quote
 
@@ -28,7 +27,7 @@ async def post_job(request: Request) -> Response:
     if area_file is not None:
         label = str(state.get_area(owner, chosen["area"]["upload"]).description["label"])
     else:
-        described = await state.looks.run(functools.partial(areas.describe, chosen["area"]))
+        described = await state.looks.run(request, lambda: areas.describe(chosen["area"]))
         label = described.label
     job = state.queue.add(owner, chosen, label, area_file, estimate.get("transfer_bytes"))
     return keep_owner(request, _respond_with_new(state.queue.describe(job)), owner)
