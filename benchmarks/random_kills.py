@@ -17,9 +17,10 @@ import psutil
 ENGINES = ("processes", "dask")
 WORKERS = 2
 _START_SECONDS = 60.0  # for a scheduler
-_WORKER_SHARES = 0.02, 0.08  # of the tiles, from one kill to the next
+_WORKER_SHARES = (0.015, 0.04), (0.06, 0.12)  # of the tiles, least and most to the next kill
 _MIN_TILES = 4  # between kills of workers, as each new one needs a second to start
-_DRIVER_SHARES = {"kill": 0.45, "kill early": 0.1, "interrupt": 0.1}  # of the runs; others end
+# of the runs, least and most; others end
+_DRIVER_SHARES = {"kill": (0.3, 0.6), "kill early": (0.05, 0.15), "interrupt": (0.05, 0.15)}
 _MAX_EARLY_SECONDS = 5.0
 
 
@@ -100,7 +101,8 @@ def _read_address(path: Path) -> str:
 class Killer:
     """Kills drivers and workers of a job at random.
 
-    Kills follow tiles that were made, so that a slow machine has as many of them.
+    Kills follow tiles that were made, so that a slow machine has as many of them. How often which
+    of them are killed is drawn once.
 
     Attributes:
         workers: Where workers are.
@@ -117,7 +119,10 @@ class Killer:
     killed_workers: int = 0
 
     def __post_init__(self) -> None:
-        self._next_worker = self._draw(*_WORKER_SHARES)
+        self._worker_shares = [self.chance.uniform(*bounds) for bounds in _WORKER_SHARES]
+        shares = {plan: self.chance.uniform(*most) for plan, most in _DRIVER_SHARES.items()}
+        self._plans = {**shares, "": 1 - sum(shares.values())}
+        self._next_worker = self._draw(*self._worker_shares)
         self._plan, self._next_driver = "", 0
 
     def begin_run(self, made: int, *, calm: bool) -> None:
@@ -127,8 +132,7 @@ class Killer:
             made: Number of tiles that were made before.
             calm: Whether nothing is killed.
         """
-        names, shares = list(_DRIVER_SHARES), list(_DRIVER_SHARES.values())
-        self._plan = self.chance.choices([*names, ""], [*shares, 1 - sum(shares)])[0]
+        self._plan = self.chance.choices(list(self._plans), list(self._plans.values()))[0]
         self._next_driver = made + self._draw(0.03, 0.15)
         self._early = self.chance.uniform(0.3, _MAX_EARLY_SECONDS)
         self._calm = calm
@@ -144,7 +148,7 @@ class Killer:
         if self._calm:
             return
         if made >= self._next_worker and (workers := self.workers.find(driver.pid)):
-            self._next_worker = made + self._draw(*_WORKER_SHARES)
+            self._next_worker = made + self._draw(*self._worker_shares)
             time.sleep(self.chance.uniform(0, 0.3))
             with contextlib.suppress(psutil.Error):
                 self.chance.choice(workers).kill()

@@ -39,14 +39,14 @@ from benchmarks.tile_outputs import (
     find_paths,
     take_snapshot,
 )
-from benchmarks.unruly_store import EDITIONS, Sent, Store
+from benchmarks.unruly_store import EDITIONS, Sent, Store, Storms
 from hrdem.demo import running
 from tests.misbehaving import Misbehaving, misbehaving
 
 CONNECTIONS = 4
 MAX_RUNS = 60  # of a job, before and after its files are republished
 _CALM_RUNS = 10  # the last of them
-_STORMS = 9.0, 1.5  # seconds from one to the next, and of one
+_STORM_PERIODS, _STORM_LENGTHS = (6.0, 14.0), (0.8, 2.5)  # seconds, of which the seed draws one
 _OVERLAP = {"processes": 0, "dask": 3}  # pixels; tiles then read up to four files
 _REPUBLISHED_AT = 0.4  # share of tiles that are done
 _MAX_RUN_SECONDS = 600.0
@@ -77,6 +77,7 @@ class Findings:
         throttled: Responses by which the store asked for fewer requests.
         killed_workers: Number of killed workers.
         kills: Number of kills of drivers and workers.
+        storms: Storms of 503s.
         most_connections: Maximum number of connections at the store.
         owners: Processes that had these.
         sent: Bytes of files that the store sent.
@@ -94,6 +95,7 @@ class Findings:
     throttled: int = 0
     killed_workers: int = 0
     kills: int = 0
+    storms: Storms = field(default_factory=Storms)
     most_connections: int = 0
     owners: str = ""
     sent: Sent = field(default_factory=Sent)
@@ -272,13 +274,16 @@ def _open_soak(engine: str, tiles: int, seed: int, room: Path) -> Iterator[tuple
     with contextlib.ExitStack() as stack:
         demos = [stack.enter_context(running(edition=edition)) for edition in EDITIONS]
         upstreams = {edition: demo.url for edition, demo in zip(EDITIONS, demos, strict=True)}
-        store = Store(upstreams, seed, storms=_STORMS)
+        chance = random.Random(f"{seed} {engine}")
+        storms = Storms.draw(chance, _STORM_PERIODS, _STORM_LENGTHS)
+        store = Store(upstreams, seed, storms=storms)
         server = stack.enter_context(misbehaving(store.respond))
         workers = stack.enter_context(open_workers(engine, room))
-        killer = Killer(workers, tiles, random.Random(f"{seed} {engine}"))
+        killer = Killer(workers, tiles, chance)
         soak = Soak(area, room, server, store, killer)
         yield soak, area
         findings = soak.findings
+        findings.storms = storms
         findings.killed_workers, findings.kills = killer.killed_workers, len(killer.times)
         findings.sent = store.count_bytes(killer.times)
         findings.faults = store.faults
@@ -320,6 +325,7 @@ def report(found: dict[str, Findings], tiles: int, seed: int) -> str:
         rows["tiles, rasters"].append(f"{tiles:,}, {counts.rasters:,}")
         rows["runs"].append(f"{each.codes.total():,}: {ends}")
         rows["kills of workers, of drivers"].append(f"{each.killed_workers}, {drivers}")
+        rows["storms of 503s"].append(each.storms.describe())
         rows["faults"].append(f"{each.faults.total():,}")
         for kind in kinds:
             rows[f"&nbsp; {kind}"].append(f"{each.faults[kind]:,}")

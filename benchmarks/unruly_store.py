@@ -41,6 +41,37 @@ class Sent:
     by_kills: int = 0
 
 
+@dataclass(frozen=True)
+class Storms:
+    """When a store answers every request with 503.
+
+    Attributes:
+        period: Seconds from the beginning of one storm to the next.
+        length: Seconds that one lasts; 0 for no storms.
+        first: Seconds until the first.
+    """
+
+    period: float = 1.0
+    length: float = 0.0
+    first: float = 0.0
+
+    @classmethod
+    def draw(
+        cls, chance: random.Random, periods: tuple[float, float], lengths: tuple[float, float]
+    ) -> Storms:
+        """Draw them, the first within a period."""
+        period = chance.uniform(*periods)
+        return cls(period, chance.uniform(*lengths), chance.uniform(0, period))
+
+    def blow(self, seconds: float) -> bool:
+        """Whether there is one, seconds after the beginning."""
+        return seconds >= self.first and (seconds - self.first) % self.period < self.length
+
+    def describe(self) -> str:
+        """Describe them in a few words."""
+        return f"{self.length:.1f} s of every {self.period:.1f} s, from {self.first:.1f} s"
+
+
 class Store:
     """A store of two editions with random faults; its `respond` is the script of a server.
 
@@ -48,7 +79,7 @@ class Store:
         upstreams: Address of the demonstration by edition.
         seed: Seed of the faults.
         republish_share: Share of requests with which a file changes its edition.
-        storms: Seconds from one storm of 503s to the next, and seconds that it lasts.
+        storms: Storms of 503s.
 
     Attributes:
         faults: Faults by kind.
@@ -63,7 +94,7 @@ class Store:
         upstreams: dict[int, str],
         seed: int,
         republish_share: float = 0.0,
-        storms: tuple[float, float] | None = None,
+        storms: Storms | None = None,
     ) -> None:
         self.faults: collections.Counter[str] = collections.Counter()
         self.editions: collections.defaultdict[str, int] = collections.defaultdict(lambda: 1)
@@ -73,7 +104,7 @@ class Store:
         self._upstreams = upstreams
         self._chance = random.Random(seed)
         self._republish_share = republish_share
-        self._storms = storms
+        self._storms = storms or Storms()
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._sent: collections.defaultdict[tuple[str, int], list[tuple[float, int, int]]]
@@ -158,10 +189,7 @@ class Store:
                 self.owners = _describe_owners(found)
 
     def _is_storm(self) -> bool:
-        if self._storms is None:
-            return False
-        period, seconds = self._storms
-        return (time.monotonic() - self._began) % period > period - seconds
+        return self._storms.blow(time.monotonic() - self._began)
 
     def _count_fault(self, what: str, reply: Reply) -> Reply:
         with self._lock:

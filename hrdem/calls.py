@@ -151,10 +151,11 @@ def write_companions(
     Returns:
         The result with the path of the picture.
     """
-    if values["qml"] and not done.unchanged:
-        from hrdem.pictures.qml_style import write_style  # noqa: PLC0415
+    if values["qml"]:
+        from hrdem.pictures.qml_style import get_style_path, write_style  # noqa: PLC0415
 
-        write_style(request, options.output, options.overwrite)
+        if not (done.unchanged and get_style_path(options.output).exists()):
+            write_style(request, options.output, options.overwrite)
     if not values["quicklook"]:
         return done
     from hrdem.jobs.view import draw_quicklook  # noqa: PLC0415
@@ -165,7 +166,6 @@ def write_companions(
     return replace(done, quicklook=picture)
 
 
-@pinned_gdal()
 @pinned_gdal()
 def load(
     values: Mapping[str, Any],

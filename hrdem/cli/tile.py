@@ -41,7 +41,7 @@ def command(*, dry_run: bool, plan_only: bool, demo: bool, json: bool, **params:
         try:
             job = hrdem.tile_job(**resolved)
         except OutputExistsError as exc:
-            if demo:
+            if demo and "stac_url is" in str(exc):
                 exc.add_note(
                     "If the address of --demo is what differs: run hrdem demo serve, and give its "
                     "--stac-url."

@@ -36,17 +36,29 @@ def open_engine(
         RequestError: If both workers and a scheduler are given, or the number is negative.
         MissingLibraryError: If a scheduler is given, and distributed is not installed.
     """
+    check_workers(workers, scheduler)
     if scheduler is not None:
-        if workers is not None:
-            raise RequestError(
-                "`workers` are processes of this machine, and `scheduler` has workers of its own. "
-                "Give one of the two."
-            )
         return DaskEngine(work, scheduler)
     if workers is None:
         workers = count_processors()
-    if workers < 0:
-        raise RequestError(f"{workers} `workers` were requested: give 1 or more.")
     if workers == 0:
         return InProcessEngine(work)
     return ProcessEngine(work, min(workers, connections))
+
+
+def check_workers(workers: int | None, scheduler: str | Client | None) -> None:
+    """Check who is to make tiles.
+
+    Raises:
+        RequestError: If both workers and a scheduler are given, or the number is negative.
+    """
+    if scheduler is not None and workers is not None:
+        raise RequestError(
+            "`workers` are processes of this machine, and `scheduler` has workers of its own. "
+            "Give one of the two."
+        )
+    if workers is not None and workers < 0:
+        raise RequestError(
+            f"{workers} `workers` were requested: give 1 or more, or 0 to make tiles in this "
+            "process."
+        )

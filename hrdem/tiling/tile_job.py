@@ -28,7 +28,7 @@ from hrdem.tiling.journal import (
     replace_job,
 )
 from hrdem.tiling.map_tiles import MapWork, TileFunction, map_tiles
-from hrdem.tiling.open_engine import open_engine
+from hrdem.tiling.open_engine import check_workers, open_engine
 from hrdem.tiling.output_store import (
     ITEM_SUFFIX,
     JOB_NAME,
@@ -230,6 +230,7 @@ class TileJob:
             MissingLibraryError: If a library for the client is not installed.
         """
         part = None if part is None else _convert_part(part)
+        check_workers(workers, client)
         connections = self._choose_connections(connections, many=many_connections)
         journal = self._read_journal()
         left = self._list_left(journal, part, only_failed=only_failed)
@@ -298,6 +299,7 @@ class TileJob:
                 is too large, or more would be read than ``max_download``.
             HrdemError: At the end, if tiles failed.
         """
+        check_workers(workers, client)
         connections = self._choose_connections(connections, many=many_connections)
         tiles = tuple(tile for tile in self.tiles if not tile.is_empty)
         self._check_download(tiles, on_dask=client is not None)

@@ -30,6 +30,7 @@ from tests.stores import Store
 BOX = {"bbox": (LEFT + 60, TOP - 240, LEFT + 240, TOP - 60), "bbox_crs": "EPSG:3979"}
 TRIANGLE = f"POLYGON (({LEFT} {TOP - 60}, {LEFT + 250} {TOP - 100}, {LEFT + 90} {TOP - 240}))"
 UTM = {"crs": "EPSG:2959", "resolution": 1.5}
+EXACT = {"bbox": None, "bbox_crs": None, "origin": (LEFT + 60, TOP - 60), "resolution": 1}
 
 
 @pytest.fixture
@@ -150,6 +151,7 @@ OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "crs": (UTM, {"crs": "EPSG:2960"}),
     "resolution": (UTM, {"resolution": 2}),
     "origin": (UTM, {"origin": (0.5, 0.5)}),
+    "size": (EXACT | {"size": (100, 90)}, {"size": (100, 91)}),
     "snap": (UTM, {"snap": False}),
     "resampling": (UTM, {"resampling": "cubic"}),
     "align": ({}, {"align": "blocks"}),
@@ -164,7 +166,7 @@ OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 ELSEWHERE = {  # other ways to name an area, what reads through GDAL or a service,
     # and what selects items, which are compared
-    "aoi", "aoi_crs", "bbox_crs", "size", "like", "nts", "point", "radius", "engine", "surveys",
+    "aoi", "aoi_crs", "bbox_crs", "like", "nts", "point", "radius", "engine", "surveys",
     "project", "year",
 }  # fmt: skip
 

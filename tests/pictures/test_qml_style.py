@@ -65,6 +65,12 @@ def test_slopes_start_at_level_ground_in_their_unit(hills: Store, tmp_path: Path
     assert 'label="0 %"' in (tmp_path / "percent.qml").read_text()
 
 
+def test_a_style_is_added_to_an_output_that_is_unchanged(hills: Store, tmp_path: Path) -> None:
+    values = {"bbox": BOX, "bbox_crs": "EPSG:3979", "product": "dtm", "http": hills}
+    hrdem.extract(**values, output=tmp_path / "a.tif")
+    assert extract(hills, tmp_path, if_changed=True)
+
+
 def test_a_style_of_another_is_not_replaced(hills: Store, tmp_path: Path) -> None:
     (tmp_path / "a.qml").write_text("mine")
     with pytest.raises(OutputExistsError, match=r"a\.qml exists"):
