@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from hrdem.calls import check_run, make_options, open_context, write_companions
+from hrdem.calls import check_run, make_options, write_companions
 from hrdem.errors import RequestError
 from hrdem.http.protocol import Http
+from hrdem.http.run_context import RunSettings
 from hrdem.jobs.extract import extract_products as extract_to_files
 from hrdem.output.result import Result
 from hrdem.request import fields
@@ -72,7 +73,8 @@ def extract_products(
     with _folder(paths, is_requested=not is_pattern(values["output"])):
         for request, chosen in zip(requests, options, strict=True):
             check_run(values, request, chosen)
-        with open_context(values, http, on_progress) as context:
+        settings = RunSettings.of(values, http, on_progress).recalling()
+        with settings.open() as context:
             results = extract_to_files(requests, context, options)
             received, cached = context.split_bytes(results[0].received_bytes)
         return [

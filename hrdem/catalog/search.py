@@ -38,7 +38,9 @@ POLYGON_TOLERANCE_DEGREES = 0.002  # rounding of a search polygon, much less tha
 _GET_ONLY_STATUSES = (404, 405, 501)  # of a catalogue that does not support POST
 
 
-def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) -> list[Item]:
+def search_items(
+    aoi: Aoi, collection: Collection, stac_url: str, http: Http, *, as_of_now: bool = False
+) -> list[Item]:
     """Find every item that may have a pixel in an area, and some neighbours.
 
     Args:
@@ -46,6 +48,7 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
         collection: Collection to search.
         stac_url: Root of the STAC API, with a trailing slash.
         http: Client to use.
+        as_of_now: Whether to ask the catalogue also where the client recalls its answer.
 
     Returns:
         Items sorted by sub-tile, without duplicates. Offline, the items of a cached response to
@@ -56,7 +59,7 @@ def search_items(aoi: Aoi, collection: Collection, stac_url: str, http: Http) ->
         NetworkError: If a request fails.
         NotCachedError: If no such response is cached, offline.
     """
-    if not http.metadata.recalls:
+    if as_of_now or not http.metadata.recalls:
         return _search(aoi, aoi.bounds, collection, stac_url, http)
     bounds = snap_box(aoi.bounds, STEP_METRES)  # neighbours have the same answer
     key = stac_url, collection.id, bounds

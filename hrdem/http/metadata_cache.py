@@ -8,6 +8,7 @@ from typing import Any
 
 from hrdem.runtime.lru import LruCache
 
+MAX_AGE_SECONDS = 600.0  # after which the catalogue and the files' versions are requested again
 MAX_HEADERS = 64
 MAX_ANSWERS = 256
 MAX_INDEX_BYTES = 8 << 20  # of the rows of all files together

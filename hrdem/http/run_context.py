@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from hrdem.http.cache.store import default_cache_dir
 from hrdem.http.client_settings import ClientSettings
+from hrdem.http.metadata_cache import MAX_AGE_SECONDS, MetadataCache
 from hrdem.http.protocol import Http
 from hrdem.runtime.limits import DEFAULT_CODERS, DEFAULT_MAX_MEMORY_BYTES
 from hrdem.runtime.memory import measure_baseline
@@ -134,6 +135,11 @@ class RunSettings:
         cache = {name: values[name] for name in ("cache_dir", "no_cache", "max_cache", "offline")}
         limits = {name: values[name] for name in ("max_memory", "max_download")}
         return cls(ClientSettings(**cache), http, trusted, **limits, on_progress=on_progress)
+
+    def recalling(self) -> Self:
+        """Return settings for several plans of one area: each server is asked once for all."""
+        metadata = MetadataCache(MAX_AGE_SECONDS)
+        return replace(self, client_settings=replace(self.client_settings, metadata=metadata))
 
     @contextlib.contextmanager
     def open(self) -> Iterator[RunContext]:

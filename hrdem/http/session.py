@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from hrdem.http.client import HttpClient
-from hrdem.http.metadata_cache import MetadataCache
-
-MAX_AGE_SECONDS = 600.0  # after which the catalogue and the files' versions are requested again
+from hrdem.http.metadata_cache import MAX_AGE_SECONDS, MetadataCache
 
 
 class Session(HttpClient):

@@ -26,7 +26,7 @@ def check_plan_unchanged(plan: Plan, http: Http) -> None:
 def _check_items_unchanged(source: PlannedSource, mosaic: Mosaic, http: Http) -> None:
     """Compare the catalogue's dates of the items: a WCS reports no version."""
     query = mosaic.query.expand_to(mosaic.search_bounds)
-    current = search_items(query.aoi, query.collection, query.stac_url, http)
+    current = search_items(query.aoi, query.collection, query.stac_url, http, as_of_now=True)
     updated = {item.id: item.updated for item in current}
     for item in source.items:
         if updated.get(item.id) != item.updated:

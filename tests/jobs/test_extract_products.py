@@ -17,6 +17,7 @@ from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from hrdem.errors import NoDataError, OutputError, OutputExistsError, RequestError
 from hrdem.request.output_names import name_outputs
+from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
 
 PAGE = Path(__file__).parents[2] / "docs" / "several-products.md"
 BOX = (-75.72, 45.40, -75.7185, 45.401)
@@ -71,6 +72,23 @@ def test_each_tile_is_read_once(tmp_path: Path, demo: Addresses) -> None:
         hrdem.extract_products(
             product="dtm,dsm", output=tmp_path / "b", max_download=1_000, **params
         )
+
+
+def test_catalogue_and_headers_are_asked_once_for_all_products(
+    tmp_path: Path, demo: Addresses
+) -> None:
+    def serve(request: ServerRequest) -> Reply:
+        return forward(request, demo.url, f"http://{request.headers['host']}")
+
+    with misbehaving(serve) as server:
+        params = {"bbox": BOX, "stac_url": f"{server.url}/stac/api", "no_cache": True}
+        hrdem.extract_products(product="dtm,dtm-slope,chm", output=tmp_path / "a", **params)
+        asked = [
+            request.path.rpartition("/")[2]
+            for request in server.requests
+            if request.headers.get("range", "bytes=0-").startswith("bytes=0-")
+        ]
+    assert sorted(asked) == ["9_2-mosaic-1m-dsm.tif", "9_2-mosaic-1m-dtm.tif", "search"]
 
 
 def test_folder_is_created_and_removed_again_if_nothing_is_written(

@@ -6,13 +6,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import rasterio
 
 from hrdem import extract
 from hrdem.demo import Addresses
+from hrdem.errors import SourceChangedError
 from hrdem.http.session import Session
 from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
 
+WCS = "/wrapper/ogc/elevation-hrdem-mosaic"
 LEFT, TOP, SIZE = 1_507_680, -166_400, 512  # a tile of the file
 
 
@@ -82,3 +85,26 @@ def test_file_republished_between_calls_is_read_anew_by_two_threads(
         both = [pool.submit(extract_square, n, server, tmp_path, session) for n in (1, 2)]
         for each in both:
             each.result()
+
+
+@pytest.mark.slow
+def test_items_republished_during_a_read_through_the_wcs_are_noticed(
+    demo: Addresses, republished: Addresses, tmp_path: Path
+) -> None:
+    """A session recalls what the catalogue listed, and asks again at the end of the read."""
+    upstream = demo
+
+    def script(request: ServerRequest) -> Reply:
+        nonlocal upstream
+        if "GetCoverage" in request.path:
+            upstream = republished
+        return forward(request, upstream.url, f"http://{request.headers['host']}")
+
+    box = (LEFT, TOP - 32, LEFT + 32, TOP)
+    with misbehaving(script) as server, Session() as session:
+        services = {"stac_url": f"{server.url}/stac/api", "wcs_url": f"{server.url}{WCS}"}
+        with pytest.raises(SourceChangedError, match="published again while it was being read"):
+            extract(
+                bbox=box, bbox_crs="EPSG:3979", product="dtm", via="wcs", http=session,
+                output=tmp_path / "a.tif", no_cache=True, **services,
+            )  # fmt: skip
