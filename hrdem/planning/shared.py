@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hrdem.geo.grid import Window
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan, Tier
 from hrdem.request.products import Collection
@@ -68,12 +69,18 @@ def _list_uses(tiers: Sequence[Tier | None]) -> Iterator[tuple[int, int, Mosaic]
 
 
 def _covers(wide: Mosaic, mosaic: Mosaic) -> bool:
-    """Whether a mosaic has all pixels of another, from the same levels of the same files."""
+    """Whether a mosaic has all pixels of another, from the same levels of the same files.
+
+    It may have further files, which only its border reaches.
+    """
     window = wide.grid.locate(mosaic.grid)
-    is_within = window is not None and wide.grid.window.intersection(window) == window
+    if window is None or wide.grid.window.intersection(window) != window:
+        return False
     same_pixels = (wide.dtype, wide.nodata) == (mosaic.dtype, mosaic.nodata)
-    return is_within and same_pixels and _list_files(wide) == _list_files(mosaic)
+    return same_pixels and _list_files(wide, window) == _list_files(mosaic, mosaic.grid.window)
 
 
-def _list_files(mosaic: Mosaic) -> list[tuple[str, str, int]]:
-    return [(each.url, each.asset, each.level) for each in mosaic.sources]
+def _list_files(mosaic: Mosaic, window: Window) -> list[tuple[str, str, int]]:
+    """List the files that have pixels in a window of a mosaic."""
+    within = (each for each in mosaic.sources if each.dst_window.intersection(window) is not None)
+    return [(each.url, each.asset, each.level) for each in within]

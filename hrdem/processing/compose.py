@@ -176,8 +176,7 @@ class _StageReader:
         if len(source_ids) == 1:
             return Layer(pixels, valid, [np.where(valid, np.uint8(source_ids[0]), np.uint8(0))])
         nearest, known = self.raster.read(window, band=1)
-        numbers = np.array([0, *source_ids], np.uint8)
-        ids: SourceIds = numbers[np.where(known, nearest, 0).astype(np.uint8)]
+        ids: SourceIds = self.stage.ids_by_number[np.where(known, nearest, 0).astype(np.uint8)]
         unknown = valid & (ids == 0)  # a kernel reaches beyond the data, the nearest pixel is empty
         if unknown.any():
             ids[unknown] = self._find_nearest_source(window, unknown)

@@ -63,8 +63,8 @@ class StagedMosaic:
 
     Attributes:
         mosaic: The mosaic.
-        merged: What the file holds: the mosaic, or a wider one with the same sources.
-        path: The file. A second band numbers the sources of the mosaic from 1, if that is wanted
+        merged: What the file holds: the mosaic, or a wider one with the same sources there.
+        path: The file. A second band numbers the sources of what it holds from 1, if that is wanted
             and there are several.
         extent: The area in EPSG:3979 outside of which it has no data.
         source_ids: Id of each source of the mosaic in the plan, in its order.
@@ -75,6 +75,13 @@ class StagedMosaic:
     path: Path
     extent: shapely.Geometry
     source_ids: Sequence[int]
+
+    @property
+    def ids_by_number(self) -> NDArray[np.uint8]:
+        """Id in the plan by number in the second band; 0 for none, and for sources beyond it."""
+        names = (source.name for source in self.mosaic.sources)
+        ids = dict(zip(names, self.source_ids, strict=True))
+        return np.array([0, *(ids.get(each.name, 0) for each in self.merged.sources)], np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

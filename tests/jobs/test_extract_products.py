@@ -74,6 +74,26 @@ def test_each_tile_is_read_once(tmp_path: Path, demo: Addresses) -> None:
         )
 
 
+@pytest.mark.slow
+def test_an_area_that_ends_at_the_edge_of_a_file_is_read_once(
+    tmp_path: Path, demo: Addresses
+) -> None:
+    """Slopes need a pixel of the next file, and heights none."""
+    edge = {"bbox": (1999900, 49950, 2000000, 50050), "bbox_crs": "EPSG:3979"}
+    params = {**edge, "stac_url": demo.stac, "no_cache": True, "source_band": True}
+    several = hrdem.extract_products(product="dtm,dtm-slope", output=tmp_path / "a", **params)
+    assert [len(each.plan.sources) for each in several] == [1, 2]
+    alone = [
+        hrdem.extract(product=name, output=tmp_path / f"{name}.tif", **params)
+        for name in ("dtm", "dtm-slope")
+    ]
+    assert several[0].received_bytes == alone[1].received_bytes
+    for one, other in zip(several, alone, strict=True):
+        assert one.output.read_bytes() == other.output.read_bytes()
+        for layer, same in zip(one.layers, other.layers, strict=True):
+            assert layer.read_bytes() == same.read_bytes()
+
+
 def test_catalogue_and_headers_are_asked_once_for_all_products(
     tmp_path: Path, demo: Addresses
 ) -> None:
