@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from hrdem.app import areas
 from hrdem.app.bodies import read_object
 from hrdem.app.choices import KEYS, check_language, check_request
 from hrdem.app.pictures import describe_raster, draw_raster
@@ -27,8 +26,7 @@ async def post_job(request: Request) -> Response:
     if area_file is not None:
         label = str(state.get_area(owner, chosen["area"]["upload"]).description["label"])
     else:
-        described = await state.looks.run(request, lambda: areas.describe(chosen["area"]))
-        label = described.label
+        label = await state.looks.run(request, lambda: _name_area(chosen["area"]))
     job = state.queue.add(owner, chosen, label, area_file, estimate.get("transfer_bytes"))
     return keep_owner(request, _respond_with_new(state.queue.describe(job)), owner)
 
@@ -102,6 +100,12 @@ async def get_events(request: Request) -> Response:
     state, owner = state_of(request), owner_of(request)
     stream = state.hub.subscribe(owner, state.queue.list_of(owner))
     return StreamingResponse(stream, media_type="text/event-stream")
+
+
+def _name_area(area: dict[str, Any]) -> str:
+    from hrdem.app.areas import describe
+
+    return describe(area).label
 
 
 def _respond_with_new(job: dict[str, Any]) -> Response:
