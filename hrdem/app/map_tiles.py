@@ -40,7 +40,7 @@ def draw(
     Tiles without a part of Canada are not requested from anyone.
 
     Args:
-        layer: One of `LAYERS`.
+        layer: One of `hrdem.app.choices.LAYERS`.
         z: Zoom.
         x: Column, from the antimeridian to the east.
         y: Row, from the north.

@@ -6,6 +6,8 @@ import pyproj
 import pytest
 
 from hrdem.app.crs_choices import find_crs, find_provinces, suggest
+from hrdem.app.settings import Settings
+from tests.app.conftest import serving
 
 CITIES = {  # longitude, latitude, UTM, the zones and grids of the province that come first
     "Ottawa": (-75.70, 45.42, 2959, [2951], [3162]),
@@ -70,3 +72,9 @@ def test_crss_are_found_by_number_and_by_words(text: str, code: int) -> None:
 @pytest.mark.parametrize("text", ["", "99999", "lambert of nowhere", "9" * 300])
 def test_no_crs_is_found_by_what_none_is_called(text: str) -> None:
     assert find_crs(text) == []
+
+
+def test_the_page_finds_crss_by_name(settings: Settings) -> None:
+    with serving(settings) as client:
+        found = client.get("/api/crs", params={"q": "mtm zone 7"}).json()["crs_choices"]
+    assert found[0] == {"code": "EPSG:2949", "name": "NAD83(CSRS) / MTM zone 7"}

@@ -19,7 +19,8 @@ from rasterio.io import MemoryFile
 from rasterio.warp import Resampling, reproject
 
 import hrdem
-from hrdem.app.map_tiles import LAYERS, draw, get_bounds, make_empty_tile
+from hrdem.app.choices import LAYERS
+from hrdem.app.map_tiles import draw, get_bounds, make_empty_tile
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights_at
 from hrdem.errors import RequestError

@@ -1,4 +1,4 @@
-"""Areas and places."""
+"""Areas, places and CRSs."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ async def get_find(request: Request) -> Response:
     )
 
 
+async def get_crs(request: Request) -> Response:
+    """Find CRSs by number or by name."""
+    text = request.query_params.get("q", "")[:MAX_QUERY_CHARACTERS]
+    found = await state_of(request).looks.run(request, lambda: _find_crs(text))
+    return JSONResponse({"crs_choices": found})
+
+
 async def post_area(request: Request) -> Response:
     """Return outline and size of an area."""
     state = state_of(request)
@@ -65,6 +72,12 @@ def _find(text: str, language: str) -> list[dict[str, Any]]:
     return [each.as_dict() for each in find(text, language)]
 
 
+def _find_crs(text: str) -> list[dict[str, str]]:
+    from hrdem.app.crs_choices import find_crs
+
+    return [each.as_dict() for each in find_crs(text)]
+
+
 def _describe(area: dict[str, Any]) -> dict[str, Any]:
     from hrdem.app.areas import describe
 
@@ -94,6 +107,7 @@ def _remove(folders: list[Path]) -> None:
 
 ROUTES = [
     Route("/api/find", get_find),
+    Route("/api/crs", get_crs),
     Route("/api/area", post_area, methods=["POST"]),
     Route("/api/areas", post_upload, methods=["POST"]),
 ]
