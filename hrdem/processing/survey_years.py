@@ -13,6 +13,7 @@ from hrdem.geo.grid import Window
 from hrdem.geo.mask import PolygonMask
 from hrdem.planning.plan import Plan
 
+MAX_IDS = 256  # of sources, which are bytes
 Years = NDArray[np.uint16]
 
 
@@ -36,7 +37,7 @@ class SurveyYears:
     """The surveys on the grid of an output.
 
     Attributes:
-        areas: The pixels of each, the oldest first: where surveys overlap, a mosaic has the newest.
+        areas: The pixels of each, the newest first: where surveys overlap, a mosaic has the newest.
     """
 
     areas: tuple[SurveyArea, ...]
@@ -45,7 +46,7 @@ class SurveyYears:
     def of(cls, plan: Plan) -> Self:
         """Return the flights of a plan on the grid of its output."""
         areas = []
-        for flight in plan.flights:
+        for flight in reversed(plan.flights):
             ids = (
                 number
                 for number, source in enumerate(plan.sources, 1)
@@ -66,9 +67,18 @@ class SurveyYears:
                 (window.height, window.width).
         """
         years: Years = np.zeros(source_ids.shape, np.uint16)
+        left = source_ids.copy()  # 0 where the year is known, or there is no data
         for area in self.areas:
-            chosen = np.isin(source_ids, area.source_ids)
-            if area.mask is not None and chosen.any():
+            present = np.bincount(left.ravel(), minlength=MAX_IDS) > 0
+            if not present[1:].any():
+                break
+            is_wanted = np.zeros(MAX_IDS, np.bool_)
+            is_wanted[[*area.source_ids]] = True
+            if not (present & is_wanted).any():
+                continue
+            chosen = is_wanted[left]
+            if area.mask is not None:
                 chosen &= area.mask.rasterize(window)
             years[chosen] = area.year
+            left[chosen] = 0
         return years

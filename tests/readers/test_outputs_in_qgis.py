@@ -59,7 +59,7 @@ def test_sources_are_classes_with_names_and_colours(demo: Addresses, tmp_path: P
         )  # fmt: skip
         names = ["no data", *(source.name for source in result.plan.sources)]
         colours = [format_colour(colour) for colour in SOURCE_COLOURS[: len(names) - 1]]
-        for opened in open_in_qgis(*result.layers):
+        for opened in open_in_qgis(*result.layers[:2]):  # the third has years
             assert (opened["renderer"], tuple(opened["extent"])) == ("paletted", BOX)
             assert [name for _, name, _ in opened["classes"]] == names
             assert [colour for *_, colour in opened["classes"]][1:] == colours
