@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 AREA_FILE = "area.geojson"
 SECONDS_BETWEEN_CLEANINGS = 3600.0
+SECONDS_AFTER_FAILURE = 5.0
 _SUMMARY = ("grid", "statistics", "percent_by_tier", "received_bytes", "cached_bytes", "seconds")
 
 
@@ -198,6 +200,8 @@ class JobQueue:
         """Remove what is too old, and the oldest results as long as all are too large."""
         oldest = time.time() - self._settings.keep_days * 86_400
         excess = self._store.total_bytes() - self._settings.max_disk
+        for id_ in self._store.drop_old_areas(oldest):
+            await self._remove_folder(self._settings.data / "areas" / id_)
         for job in self._store.finished():
             if (job.finished or 0) >= oldest and excess <= 0:
                 break
@@ -222,12 +226,16 @@ class JobQueue:
 
     async def _work(self) -> None:
         while not self._closing.is_set():
-            job = self._store.next_queued()
-            if job is None:
-                self._wake.clear()
-                await self._wake.wait()
+            try:
+                if job := self._store.next_queued():
+                    await self._run(job)
+                    continue
+            except (OSError, sqlite3.Error):  # as when the disk is full, for a while
+                log.exception("The queue cannot be read or written.")
+                await asyncio.sleep(SECONDS_AFTER_FAILURE)
                 continue
-            await self._run(job)
+            self._wake.clear()
+            await self._wake.wait()
 
     async def _run(self, job: Job) -> None:
         """Run a job until it ends."""

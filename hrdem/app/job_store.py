@@ -182,10 +182,6 @@ class JobStore:
         """Delete a job, if it is there."""
         self._db.execute("delete from job where id = ?", (id_,))
 
-    def ids(self) -> set[str]:
-        """Return the ids of all jobs and areas, which are the names of their folders."""
-        return {id_ for (id_,) in self._db.execute("select id from job union select id from area")}
-
     def add_area(self, area: StoredArea) -> None:
         """Add an area."""
         row = area.id, area.owner, time.time(), json.dumps(area.description)

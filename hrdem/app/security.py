@@ -149,7 +149,7 @@ def check_host(headers: Headers, settings: Settings) -> None:
     host, port = _split_host(hosts[0]) if len(hosts) == 1 else ("", None)
     if host in settings.allowed_hosts:
         return
-    if (port or 80) == settings.port:
+    if host and (port or 80) == settings.port:
         if host in _LOOPBACK_NAMES or host == settings.host.lower():
             return
         if not is_loopback(settings.host) and (_is_address(host) or host == _THIS_MACHINE):
