@@ -35,7 +35,7 @@ from hrdem.errors import HrdemError, OutputError
 
 MAX_CONNECTIONS = 512
 MAX_SECONDS_TO_STOP = 3
-MAX_UPLOADS = 4  # that are received at the same time: each is held in memory
+MAX_UPLOADS = 2  # that are received at the same time: each is held in memory
 MAX_RECENT, RECENT_SECONDS = 256, 300.0  # looks that are not taken again
 MAP_SECONDS = 3600.0  # for which tiles and outlines are not drawn again
 

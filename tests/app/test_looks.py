@@ -56,6 +56,7 @@ def test_heights_and_profiles_are_those_of_the_functions(
 
 
 @pytest.mark.slow
+@pytest.mark.long  # it is tried several times
 def test_a_service_that_fails_is_reported(settings: Settings) -> None:
     with running(settings) as client:
         response = client.post("/api/estimate", json={"area": BOX})
