@@ -45,6 +45,12 @@ def test_a_job_is_plain_json(job: Job) -> None:
     assert decode_job(encode_job(job)).plan.grid == job.plan.grid
 
 
+def test_a_request_for_the_grid_of_a_raster_is_read_back() -> None:
+    like = {"crs": 3979, "transform": Affine(2.3, 0, 1.5e6, 0, -2.3, 0), "width": 9, "height": 8}
+    request = Request.of(product="dtm-slope", like=like, fill="all", feather=4, source_band=True)
+    assert decode_job(encode_job(make_job(request))).plan.request == request
+
+
 def test_the_hash_is_of_the_content(job: Job) -> None:
     other = seal_job(replace(job, scheme="50km"))
     assert other.sha256 != job.sha256
