@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import shapely
+
 import hrdem
 from hrdem.app.map_area import Area, UploadedArea
 from hrdem.app.read_apart import read_area_apart
@@ -15,7 +17,7 @@ from hrdem.app.upload_content import CONTENT
 from hrdem.errors import RequestError
 
 MAX_UPLOAD_BYTES = 20_000_000
-MAX_BYTES_HERE = 1_000_000  # of GeoJSON that the server's process reads itself
+MAX_BYTES_HERE = 100_000  # of GeoJSON that the server's process reads itself
 MAX_NAME_CHARACTERS = 80
 _PARAMETERS = ({"bbox"}, {"nts"}, {"point", "radius"})
 
@@ -42,7 +44,8 @@ def describe(area: Mapping[str, Any]) -> Area:
 def read_upload(data: bytes, name: str, layer: str | None, folder: Path) -> UploadedArea:
     """Read an uploaded file, and write its area into a folder as ``area.geojson``.
 
-    Whatever is not small GeoJSON is read in a process of its own, with limits on time and memory.
+    Whatever is not small GeoJSON of valid shapes is read in a process of its own, with limits on
+    time and memory.
 
     Args:
         data: Content of a GeoJSON, GeoPackage or KML file, or of a ZIP archive with a Shapefile.
@@ -64,12 +67,21 @@ def read_upload(data: bytes, name: str, layer: str | None, folder: Path) -> Uplo
             "its polygons, or use the command line."
         )
     (folder / CONTENT).write_bytes(data)
-    is_small = len(data) <= MAX_BYTES_HERE and data.lstrip().startswith(b"{")
     try:
-        return (read_area if is_small else read_area_apart)(folder, label, layer)
+        return (read_area if _is_quick(data) else read_area_apart)(folder, label, layer)
     finally:
         for each in folder.glob(f"{CONTENT}*"):
             each.unlink()
+
+
+def _is_quick(data: bytes) -> bool:
+    """Whether a file is small GeoJSON of valid shapes; to repair others may take minutes."""
+    if len(data) > MAX_BYTES_HERE or not data.lstrip().startswith(b"{"):
+        return False
+    try:
+        return bool(shapely.is_valid(shapely.from_geojson(data)))
+    except shapely.errors.ShapelyError:
+        return False
 
 
 def clean_name(name: str) -> str:

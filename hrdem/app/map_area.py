@@ -68,9 +68,23 @@ def simplify_for_map(geometry: shapely.Geometry) -> dict[str, Any]:
     """Return a geometry in degrees as GeoJSON with few enough corners to be drawn at once."""
     west, south, east, north = geometry.bounds
     tolerance = max(east - west, north - south) / MAX_DRAWN_CORNERS / 4
-    drawn = geometry
-    while shapely.get_num_coordinates(drawn) > MAX_DRAWN_CORNERS:
-        drawn = geometry.simplify(tolerance)
-        tolerance *= 2
+    drawn = simplify(geometry, tolerance, MAX_DRAWN_CORNERS)
     drawn = shapely.transform(drawn, lambda points: points.round(DECIMALS))
     return dict(shapely.geometry.mapping(drawn))
+
+
+def simplify(geometry: shapely.Geometry, tolerance: float, most: int) -> shapely.Geometry:
+    """Return a geometry with few enough corners; its smallest parts vanish where they are many.
+
+    Args:
+        geometry: Polygons.
+        tolerance: Distance by which it may be off at first, which is doubled as often as needed.
+        most: Largest number of corners.
+    """
+    simple = geometry
+    while shapely.get_num_coordinates(simple) > most:
+        simple = geometry.simplify(tolerance, preserve_topology=False)
+        if simple.is_empty:  # parts that are small, and too many
+            return geometry.envelope
+        tolerance *= 2
+    return simple

@@ -10,12 +10,12 @@ import shapely
 from pyproj import Transformer
 
 import hrdem
+from hrdem.app.map_area import simplify
 from hrdem.errors import RequestError
 
 COLLECTIONS = ("1m", "2m", "30m")
 MAX_COVERAGE_CORNERS = 20_000
 COVERAGE_METRES, TILE_METRES = 250.0, 1.0  # by which simplified outlines may be off at least
-MIN_PART_SQUARE_METRES = 1e6
 MAX_EDGE_METRES = 25_000.0  # whose bend in the map is not seen
 DECIMALS = 4  # of degrees: 10 m
 _CANADA = (-141.0, 41.7, -52.7, 83.1)
@@ -57,22 +57,12 @@ def outlines(
         for item in found.items
         if item.footprint is not None
     ]
-    coverage = _simplify(found.outline)
+    coverage = simplify(
+        found.outline.simplify(COVERAGE_METRES), 2 * COVERAGE_METRES, MAX_COVERAGE_CORNERS
+    )
     if not coverage.is_empty:
         features.append(_make_feature(coverage, "coverage", collection))
     return {"type": "FeatureCollection", "features": features}
-
-
-def _simplify(outline: shapely.Geometry) -> shapely.Geometry:
-    """Return an outline in metres with few enough corners, without its smallest parts."""
-    parts = shapely.get_parts(outline)
-    kept = shapely.MultiPolygon(list(parts[shapely.area(parts) >= MIN_PART_SQUARE_METRES]))
-    tolerance = COVERAGE_METRES
-    simple = kept.simplify(tolerance)
-    while shapely.get_num_coordinates(simple) > MAX_COVERAGE_CORNERS:
-        tolerance *= 2
-        simple = kept.simplify(tolerance)
-    return simple
 
 
 def _make_feature(outline: shapely.Geometry, kind: str, name: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import shapely
 import hrdem
 from hrdem.app import areas, read_apart
 from hrdem.app.areas import describe, read_upload
+from hrdem.app.map_area import simplify_for_map
 from hrdem.app.read_area import ChooseLayerError, read_area
 from hrdem.app.upload_content import CONTENT
 from hrdem.demo import Addresses
@@ -86,6 +87,17 @@ def test_outlines_of_many_corners_are_drawn_with_few() -> None:
     drawn = shapely.geometry.shape(area.outline)
     exact = hrdem.outline(point=(-75.7, 45.4), radius=50_000).geometry
     assert drawn.symmetric_difference(exact).area < 0.001 * exact.area
+
+
+def test_an_area_of_many_parts_is_drawn_at_once() -> None:
+    """Each part of a polygon needs four corners, however it is simplified."""
+    x, y = np.meshgrid(np.linspace(-76, -75, 50), np.linspace(45, 46, 50))
+    lakes = shapely.MultiPolygon(list(shapely.box(x, y, x + 1e-3, y + 1e-3).ravel()))
+    drawn = shapely.geometry.shape(simplify_for_map(lakes))
+    assert shapely.get_num_coordinates(drawn) <= 2_000
+    assert drawn.envelope.buffer(0.05).contains(lakes.envelope)
+    island = shapely.union(lakes, shapely.box(-75.52, 45.5, -75.5, 45.52))
+    assert shapely.geometry.shape(simplify_for_map(island)).covers(shapely.Point(-75.51, 45.51))
 
 
 @pytest.mark.slow
@@ -266,6 +278,18 @@ def test_files_for_gdal_are_read_in_a_process_with_limits(
 
 
 @pytest.mark.slow
+def test_polygons_that_take_minutes_to_repair_do_not_hold_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corners = np.random.default_rng(1).uniform((-76, 45), (-75, 46), (1_000, 2))
+    star = geopandas.GeoDataFrame(geometry=[shapely.Polygon(corners)], crs=4326)
+    monkeypatch.setattr(read_apart, "MAX_SECONDS", 1.0)
+    with pytest.raises(RequestError, match="within 1 s"):
+        read_upload(star.to_json().encode(), "star.geojson", None, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.long
 def test_polygons_of_many_corners_are_read(tmp_path: Path) -> None:
     angles = np.linspace(0, 2 * np.pi, 100_001)
     round_ = shapely.Polygon(

@@ -55,6 +55,7 @@ def test_a_search_takes_milliseconds() -> None:
     assert time.process_time() - started < 5 * 0.02
 
 
+@pytest.mark.slow
 def test_places_lie_in_their_provinces_on_land() -> None:
     """Two sources that know nothing of each other: GeoNames and Natural Earth."""
     provinces = {
