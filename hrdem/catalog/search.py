@@ -144,12 +144,15 @@ def find_items_by_id(
 ) -> list[Item]:
     """Return the items of a collection that have one of some ids.
 
+    The address comes from a file, so that it has to be public, or one that the client trusts.
+
     Raises:
+        BlockedAddressError: If it is neither.
         CatalogError: If a response is not that of a STAC API.
         NetworkError: If a request fails.
     """
     wanted = sorted(set(ids))
-    found = _fetch_items(stac_url, http, collections=[collection_id], ids=wanted)
+    found = _fetch_items(stac_url, http, trusted=False, collections=[collection_id], ids=wanted)
     return [item for item in found if item.id in wanted]
 
 
@@ -185,7 +188,7 @@ def get_item(item_id: str, stac_url: str, http: Http) -> Item:
 
 
 def _fetch_items(
-    stac_url: str, http: Http, *, sent_early: bool = False, **query: Any
+    stac_url: str, http: Http, *, sent_early: bool = False, trusted: bool = True, **query: Any
 ) -> list[Item]:
     """Run a search by POST, or by GET if the catalogue does not support POST.
 
@@ -193,19 +196,20 @@ def _fetch_items(
         stac_url: Root of the STAC API, with a trailing slash.
         http: Client to use.
         sent_early: Whether `hrdem.catalog.early_search` has sent the POST already.
+        trusted: Whether the user supplied the address.
         **query: Parameters of `pystac_client.ItemSearch`.
     """
     address = f"{stac_url}search"
     collections: list[str] = query["collections"]
     try:
         search = make_search(**query) if sent_early else _write(address, "POST", query)
-        found = _fetch_pages(address, http, "POST", search, collections)
+        found = _fetch_pages(address, http, "POST", search, collections, trusted=trusted)
     except ServerError as exc:
         if exc.status not in _GET_ONLY_STATUSES:
             raise
         try:
             search = _write(address, "GET", query)
-            found = _fetch_pages(address, http, "GET", search, collections)
+            found = _fetch_pages(address, http, "GET", search, collections, trusted=trusted)
         except ServerError as refusal:
             if refusal.status not in _GET_ONLY_STATUSES:
                 raise
@@ -230,12 +234,18 @@ def _write(address: str, method: str, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fetch_pages(
-    address: str, http: Http, method: str, search: dict[str, Any], collections: list[str]
+    address: str,
+    http: Http,
+    method: str,
+    search: dict[str, Any],
+    collections: list[str],
+    *,
+    trusted: bool,
 ) -> list[Item]:
     """Return the items on all pages of a search, each once."""
     found: dict[tuple[str, str], Item] = {}
     matched = 0
-    for number, page in enumerate(fetch_pages(address, method, search, http)):
+    for number, page in enumerate(fetch_pages(address, method, search, http, trusted=trusted)):
         features = page.content["features"]
         items = [parse_item(feature, page.url) for feature in features]
         on_page = {(item.collection, item.id): item for item in items}

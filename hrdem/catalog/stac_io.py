@@ -54,24 +54,27 @@ class Page:
     size: int
 
 
-def fetch_pages(url: str, method: str, parameters: dict[str, Any], http: Http) -> Iterator[Page]:
+def fetch_pages(
+    url: str, method: str, parameters: dict[str, Any], http: Http, *, trusted: bool
+) -> Iterator[Page]:
     """Yield the pages of a search, following each ``next`` link exactly as it is.
 
     Unlike pystac-client it continues after an empty page, and refuses a response that is not a page
     of items, which pystac-client takes for an empty page.
 
     Args:
-        url: Address of the search, which the user gave.
+        url: Address of the search.
         method: GET or POST.
         parameters: Query parameters of a GET, or body of a POST.
         http: Client to use.
+        trusted: Whether the user supplied the address; it may then be in any network.
 
     Raises:
         CatalogError: If a response is not a page of items, a next link is invalid or blocked,
             or the pages are too large for a list of items.
     """
     request = _PageRequest(url, method, None, parameters)
-    page = _fetch_page(request, http, trusted=True)
+    page = _fetch_page(request, http, trusted=trusted)
     total = page.size
     yield page
     while (following := _parse_next_link(page, request)) is not None:

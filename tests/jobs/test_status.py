@@ -147,6 +147,20 @@ def test_invalid_catalogue_in_one_item_hides_no_other_output(store: Store, outpu
     assert [each.state for each in found] == ["unreachable", "unchanged"]
 
 
+def test_an_item_sends_no_search_into_the_private_network(store: Store, output: Path) -> None:
+    with misbehaving(lambda request: Reply(200, b"{}")) as server:
+        text = output.with_suffix(".stac.json").read_text("utf-8")
+        item = json.loads(text)
+        item["properties"]["hrdem:request"]["stac_url"] = f"{server.url}/stac/"
+        output.with_suffix(".stac.json").write_text(json.dumps(item), "utf-8")
+        dates = [{"id": "9_2", "datetime": "", "updated": "2024-01-01"}]
+        change_item(output, via="wcs", items=dates)
+        (status,) = hrdem.status(output)
+        assert (status.state, server.requests) == ("unreachable", [])
+        hrdem.status(output, stac_url=f"{server.url}/stac/")
+        assert server.requests
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no raster"])
 def test_other_file_is_no_output(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "a.tif"

@@ -91,14 +91,15 @@ def test_one_number_stands_for_the_source_of_all_pixels(mask: shapely.Geometry |
     window = Window(512, 0, 100, 50)
     grid = Grid("EPSG:3979", Affine(1, 0, -512, 0, -1, 0), 612, 50)
     area = None if mask is None else PolygonMask.of(mask, "EPSG:3979", grid)
-    finisher = TileFinisher(choose_tile_format("int16", NO_COMPRESSION), -32767, 3, area, 1)
+    heights, ids = (choose_tile_format(dtype, NO_COMPRESSION) for dtype in ("int16", "uint8"))
+    finisher = TileFinisher(heights, -32767, 3, area, ids)
     pixels = np.arange(5_000, dtype=np.int16).reshape(50, 100)
     pixels.flags.writeable = False
     found = finisher.finish_block(window, pixels, [2], 9)
     assert found == finisher.finish_block(window, pixels, [np.full((50, 100), 2, np.uint8)], 9)
     inside = np.ones((50, 100), np.bool_) if area is None else area.rasterize(window)
-    for tile, expected in zip(found.tiles, (pixels, 2), strict=True):
-        band = np.frombuffer(tile, np.int16).reshape(512, 512)[:50, :100]
-        np.testing.assert_array_equal(band, np.where(inside, expected, -32767))
+    for tile, expected, nodata in zip(found.tiles, (pixels, np.uint8(2)), (-32767, 0), strict=True):
+        band = np.frombuffer(tile, expected.dtype).reshape(512, 512)[:50, :100]
+        np.testing.assert_array_equal(band, np.where(inside, expected, nodata))
     assert found.stats.pixels_by_source == (0, np.count_nonzero(inside), 0)
     assert found.stats.statistics == Statistics.of(pixels[inside], int(inside.sum()))
