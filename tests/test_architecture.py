@@ -64,7 +64,6 @@ COVERED_BY = {
     "hrdem.app.pictures": "app/test_looks.py",
     "hrdem.app.shared_session": "app/test_looks.py",
     "hrdem.app.surveys": "app/test_looks.py",
-    "hrdem.app.map_area": "app/test_areas.py",
     "hrdem.app.recent": "app/test_looks.py",
     "hrdem.app.routes.jobs": "app/test_job_queue.py",
     "hrdem.app.routes.tiles": "app/test_looks.py",
