@@ -67,7 +67,6 @@ COVERED_BY = {
     "hrdem.app.recent": "app/test_looks.py",
     "hrdem.app.routes.jobs": "app/test_job_queue.py",
     "hrdem.app.routes.tiles": "app/test_looks.py",
-    "hrdem.app.run_job": "app/test_job_queue.py",
     "hrdem.app.state": "app/test_looks.py",
     "hrdem.areas_api": "request/test_outline.py",
     "hrdem.calls": "jobs/test_extract.py",

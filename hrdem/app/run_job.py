@@ -22,8 +22,12 @@ MAX_LINE_BYTES = 1 << 20  # of standard error
 MAX_OTHER_LINES = 60
 MAX_DOCUMENT_BYTES = 64 << 20  # of standard output
 MIN_SECONDS_OF_RATE = 1.0  # before the time left is estimated
-MEDIA_TYPES = {".tif": "image/tiff; application=geotiff", ".png": "image/png"}
-ITEM_SUFFIX = ".stac.json"
+ROLES = {  # and media types, by the end of a name
+    ".tif": ("raster", "image/tiff; application=geotiff"),
+    ".tif.aux.xml": ("layer", "application/xml"),  # names of sources
+    ".stac.json": ("item", "application/geo+json"),
+    ".png": ("picture", "image/png"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +125,22 @@ def list_files(folder: Path, document: dict[str, Any]) -> list[dict[str, Any]]:
     for path in sorted(folder.iterdir()):
         if not path.is_file() or path.is_symlink():
             continue
-        is_item = path.name.endswith(ITEM_SUFFIX)
-        stem = path.name.removesuffix(ITEM_SUFFIX) if is_item else path.stem
-        role = "item" if is_item else "picture" if path.suffix == ".png" else "raster"
-        media_type = "application/geo+json" if is_item else MEDIA_TYPES.get(path.suffix)
-        if media_type is None:
+        suffix = next((each for each in ROLES if path.name.endswith(each)), None)
+        if suffix is None:
             continue
+        role, media_type = ROLES[suffix]
+        if role == "raster" and path.name not in products:
+            role = "layer"  # of sources, or of years of surveys, beside it
         files.append(
             {
                 "name": path.name,
                 "bytes": path.stat().st_size,
                 "media_type": media_type,
-                "product": products.get(path.name) or by_stem.get(stem),
+                "product": by_stem.get(path.name.partition(".")[0]),
                 "role": role,
             }
         )
-    order = ("raster", "item", "picture")
+    order = ("raster", "layer", "item", "picture")
     return sorted(files, key=lambda each: (order.index(each["role"]), each["name"]))
 
 

@@ -98,7 +98,7 @@ export interface JobFile {
   bytes: number;
   media_type: string;
   product: string | null;
-  role: "raster" | "item" | "picture" | "archive";
+  role: "raster" | "layer" | "item" | "picture" | "archive";
 }
 
 export interface Fault {

@@ -130,9 +130,13 @@ function buttons(page: Page, job: Job, title: string, actions: JobActions): HTML
 
 function more(page: Page, job: Job, actions: JobActions): HTMLElement {
   const { words } = page;
-  const roles = { item: words.role_item, picture: words.role_picture } as const;
+  const roles = {
+    layer: words.role_layer,
+    item: words.role_item,
+    picture: words.role_picture,
+  } as const;
   const others = job.files.flatMap((file) =>
-    file.role === "item" || file.role === "picture"
+    file.role === "layer" || file.role === "item" || file.role === "picture"
       ? [h("li", {}, link(job, file, "", `${roles[file.role]}: ${file.name}`))]
       : [],
   );

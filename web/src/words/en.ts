@@ -126,7 +126,7 @@ export const en = {
   cut_usual: "Empty for polygons, kept for boxes",
   cut_yes: "Always empty",
   cut_no: "Always kept",
-  source_band: "Add a band with the source of each pixel",
+  source_band: "Also files with the source and the survey year of each pixel",
 
   // what it takes
   estimate: "What you get",
@@ -181,6 +181,7 @@ export const en = {
   download_of: (what: string) => `Download ${what}`,
   the_file: "the file",
   other_files: "Other files",
+  role_layer: "Sources and years",
   role_item: "STAC item",
   role_picture: "Picture",
   role_archive: "All files as one ZIP",

@@ -125,7 +125,7 @@ export const fr: Words = {
   cut_usual: "Vide pour un polygone, gardé pour un rectangle",
   cut_yes: "Toujours vide",
   cut_no: "Toujours gardé",
-  source_band: "Ajouter une bande avec la source de chaque pixel",
+  source_band: "Aussi des fichiers de la source et de l’année du levé de chaque pixel",
 
   estimate: "Ce que vous recevez",
   step_get: "Réception",
@@ -176,6 +176,7 @@ export const fr: Words = {
   download_of: (what) => `Télécharger ${what}`,
   the_file: "le fichier",
   other_files: "Autres fichiers",
+  role_layer: "Sources et années",
   role_item: "Élément STAC",
   role_picture: "Image",
   role_archive: "Tous les fichiers en un ZIP",
