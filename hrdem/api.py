@@ -146,6 +146,8 @@ def extract(
             * ``predictor``: 1 for none, which WhiteboxTools needs, 2 for differences of pixels, 3
               for differences of the bytes of floating-point numbers; None for 3 with heights (2 if
               they are integers) and for 1 with other products;
+            * ``overviews``: whether a plain GeoTIFF of more than 4,096 columns or rows gets
+              overviews, which a COG has at any size, and ``align="blocks"`` never;
             * ``overwrite``: whether an existing output may be replaced;
             * ``qml``: whether a style for QGIS is written beside the output, as ``.qml``;
             * ``if_changed``: whether to leave an existing output alone if it would be made again as

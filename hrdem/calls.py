@@ -86,7 +86,13 @@ def make_options(values: Mapping[str, Any], request: Request, path: Path) -> Out
     check_max_memory(values["max_memory"])
     overwrite = values["overwrite"] or (if_changed and has_record(path))
     options = OutputOptions(
-        path, layout, overwrite, Compression(values["compress"]), values["predictor"], if_changed
+        path,
+        layout,
+        overwrite,
+        Compression(values["compress"]),
+        values["predictor"],
+        values["overviews"],
+        if_changed,
     )
     options.check_encoding(request)
     return options

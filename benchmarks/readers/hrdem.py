@@ -21,7 +21,8 @@ def main() -> None:
         collection="1m",
         output=task.output,
         cache_dir=f"{task.output}.cache",  # empty at first, and removed after the measurement
-        **{name: _value(text) for name, text in task.extra.items()},
+        # no other reader writes overviews
+        **{"overviews": False, **{name: _value(text) for name, text in task.extra.items()}},
     )
 
 

@@ -20,7 +20,13 @@ from hrdem.geo.mask import PolygonMask, make_mask
 from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import GeoTiffWriter
 from hrdem.output.layers import list_layers, open_layer
-from hrdem.output.plan_writer import OutputOptions, get_tile_format, open_output, open_stage
+from hrdem.output.plan_writer import (
+    OutputOptions,
+    choose_halving,
+    get_tile_format,
+    open_output,
+    open_stage,
+)
 from hrdem.planning.plan import Plan
 from hrdem.planning.shared import list_shared
 from hrdem.planning.versions import check_plan_unchanged
@@ -113,8 +119,9 @@ def _open_files(plan: Plan, options: OutputOptions) -> Iterator[GeoTiffWriter]:
 
 
 def _write(files: Sequence[GeoTiffWriter], result: TileResult) -> None:
-    for file, tile in zip(files, result.tiles, strict=False):  # one without data has none
-        file.write(result.column, result.row, tile)
+    halves = result.halves or (None,) * len(result.tiles)
+    for file, tile, half in zip(files, result.tiles, halves, strict=False):  # none without data
+        file.write(result.column, result.row, tile, half=half)
 
 
 @contextlib.contextmanager
@@ -224,7 +231,8 @@ def _read(
             blocks.remove(block.column, block.row)
 
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
-        options = OutputOptions(Path(folder, "pixels.tif"), compress=Compression.NONE)
+        path = Path(folder, "pixels.tif")
+        options = OutputOptions(path, compress=Compression.NONE, overviews=False)
         stats, _ = _run(
             plan, window, shift_grid, context, options, place, with_sources=with_sources
         )
@@ -330,6 +338,7 @@ def _make_finisher(plan: Plan, options: OutputOptions, *, with_sources: bool) ->
         gaps=tuple(
             PolygonMask.of(gap.area, NATIVE_CRS, plan.whole).crop(plan.place) for gap in plan.gaps
         ),
+        halving=choose_halving(plan, options),
     )
 
 

@@ -15,7 +15,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
 from hrdem.jobs.execute import ExecutedPlan, execute_plans
 from hrdem.output.layers import Layer, list_layers
-from hrdem.output.plan_writer import OutputOptions
+from hrdem.output.plan_writer import OutputOptions, choose_halving
 from hrdem.output.provenance import (
     check_raster_output,
     get_stac_path,
@@ -291,7 +291,9 @@ def _make_outputs(outputs: Sequence[_Output], context: RunContext, started: floa
         return [link_sources(link.plan, context, link.options, link.fingerprint, started)]
     plans = [output.plan for output in outputs]
     options = [output.options for output in outputs]
-    copies = 2 if options[0].layout is Format.COG else 1
+    copies = 1 + sum(
+        (options[0].layout is Format.COG, choose_halving(plans[0], options[0]) is not None)
+    )
     check_costs(plans, context, options[0].output, copies)
     shift_grids = [output.shift_grid for output in outputs]
     with execute_plans(plans, shift_grids, context, options) as executed:

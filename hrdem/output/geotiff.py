@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from affine import Affine
@@ -18,11 +18,13 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from hrdem.errors import OutputError, RequestError, SourceError
-from hrdem.geo.grid import Grid
+from hrdem.geo.grid import Grid, Pixels
 from hrdem.output.colours import Colour
 from hrdem.output.pam import get_pam_path
 from hrdem.output.paths import check_output
 from hrdem.output.publish import PreparedFile, StagedFile, StoredFile
+from hrdem.output.tile_level import TileLevel, list_entries
+from hrdem.processing.halve import Halving
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
 from hrdem.runtime.atomic import staged_file, staging_dir, sync_to_disk
@@ -32,17 +34,15 @@ from hrdem.runtime.memory import trim_allocator
 from hrdem.runtime.threads import thread_pool
 from hrdem.tiff.write_ifd import (
     FILE_HEADER_BYTES,
-    LONG,
-    LONG8,
-    TILE_BYTE_COUNTS,
-    TILE_OFFSETS,
     Entry,
     TileFormat,
     encode_directory,
     encode_file_header,
-    merge_entries,
     read_first_directory,
 )
+
+if TYPE_CHECKING:
+    from hrdem.output.overviews import OverviewBuilder
 
 MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
 _EMPTY_EDGE = 16  # pixels; edge of an empty file, whose directory GDAL encodes
@@ -76,8 +76,9 @@ class GeoTiffWriter:
         nodata: Nodata value; None for none.
         tile_format: Compression and layout of the tiles that are written.
         bands: Description of each band.
-        smooth: Whether overviews may average pixels.
-        layout: A plain tiled GeoTIFF, or a cloud-optimized one with overviews.
+        halving: How tiles are halved for overviews; None for no overviews, which a cloud-optimized
+            file has always.
+        layout: A plain tiled GeoTIFF, or a cloud-optimized one.
         overwrite: Whether an existing output may be replaced.
         colours: Colours of the values from 0 on, of a single band of bytes; empty for none.
 
@@ -95,7 +96,7 @@ class GeoTiffWriter:
         nodata: float | None,
         tile_format: TileFormat,
         bands: Sequence[Band],
-        smooth: bool = True,
+        halving: Halving | None = None,
         layout: Format = Format.GTIFF,
         overwrite: bool = False,
         colours: Sequence[Colour] = (),
@@ -107,7 +108,7 @@ class GeoTiffWriter:
         self._nodata = nodata
         self._tile_format = tile_format
         self._bands = tuple(bands)
-        self._smooth = smooth
+        self._halving = halving
         self._layout = layout
         self._overwrite = overwrite
         self._colours = tuple(colours)
@@ -116,6 +117,8 @@ class GeoTiffWriter:
         self._offsets = np.zeros(tiles, np.int64)
         self._counts = np.zeros(tiles, np.int64)
         self._end = FILE_HEADER_BYTES
+        self._base = TileLevel(grid.width, grid.height, self._offsets, self._counts)
+        self._halves: OverviewBuilder | None = None
 
     def __enter__(self) -> Self:
         with self._translate_errors(), contextlib.ExitStack() as stack:
@@ -124,6 +127,9 @@ class GeoTiffWriter:
             self._partial, self._arranged = room / "plain.tif", room / "arranged.tif"
             self._file = self._partial.open("xb")
             self._file.write(bytes(FILE_HEADER_BYTES))
+            if self._halving is not None:
+                self._halves = self._open_halves(room, self._halving)
+                stack.callback(self._halves.close)
             self._stack = stack.pop_all()
         return self
 
@@ -147,7 +153,14 @@ class GeoTiffWriter:
         """Number of bands."""
         return len(self._bands)
 
-    def write(self, column: int, row: int, tile: bytes | memoryview, band: int = 0) -> None:
+    def write(
+        self,
+        column: int,
+        row: int,
+        tile: bytes | memoryview,
+        band: int = 0,
+        half: Pixels | None = None,
+    ) -> None:
         """Write a tile; readers see a tile that is never written as nodata.
 
         Args:
@@ -155,12 +168,15 @@ class GeoTiffWriter:
             row: Row of the tile, counted in tiles.
             tile: The tile, compressed in the tile format.
             band: Index of its band, from 0.
+            half: Its pixels in half the resolution, if there are overviews.
 
         Raises:
             OutputError: If it cannot be written.
         """
         with self._translate_errors():
             self._file.write(tile)
+            if self._halves is not None and half is not None:
+                self._halves.add((band, row, column), half)
         self._offsets[band, row, column] = self._end
         self._counts[band, row, column] = len(tile)
         self._end += len(tile)
@@ -259,57 +275,61 @@ class GeoTiffWriter:
 
     def _finish(self, statistics: Statistics | None, tags: Mapping[str, str]) -> Path:
         metadata = self._encode_metadata(statistics, tags)
+        levels = [self._base] if self._halves is None else self._add_overviews(self._halves)
         if self._layout is Format.COG:
-            self._arrange(metadata)
+            self._arrange(levels, metadata)
             return self._arranged
-        self._write_index(metadata)
+        self._write_index(levels, metadata)
         return self._partial
 
-    def _arrange(self, metadata: Sequence[Entry]) -> None:
-        """Add overviews, and write the tiles of all levels as a cloud-optimized file."""
-        from hrdem.output.cog import TileLevel, add_overviews, write_cog  # noqa: PLC0415
-
-        assert self._nodata is not None
+    def _add_overviews(self, builder: OverviewBuilder) -> list[TileLevel]:
+        """Add the tiles of overviews, and return all levels."""
         trim_allocator()  # of what merging took
+        levels = builder.build(self._append)
         self._file.flush()
-        levels = add_overviews(
-            TileLevel(self._grid.width, self._grid.height, self._offsets, self._counts),
-            self._partial,
-            self._append,
-            self._tile_format,
-            self._nodata,
-            averaged=self._smooth and len(self._bands) == 1,
-        )
+        return levels
+
+    def _arrange(self, levels: Sequence[TileLevel], metadata: Sequence[Entry]) -> None:
+        """Write the tiles of all levels as a cloud-optimized file."""
+        from hrdem.output.cog import write_cog  # noqa: PLC0415 (plain files do without)
+
         self._file.close()
         write_cog(
             self._arranged, levels, self._partial, self._tile_format, metadata, MAX_CLASSIC_BYTES
+        )
+
+    def _open_halves(self, room: Path, halving: Halving) -> OverviewBuilder:
+        from hrdem.output.overviews import OverviewBuilder  # noqa: PLC0415 (large files need it)
+
+        assert self._nodata is not None
+        return OverviewBuilder(
+            room / "halves.bin", self._base, self._tile_format, self._nodata, halving
         )
 
     def _append(self, tile: bytes) -> int:
         """Append a tile to the file, and return its position."""
         at = self._end
         self._file.write(tile)
-        self._file.flush()
         self._end += len(tile)
         return at
 
-    def _write_index(self, metadata: Sequence[Entry]) -> None:
-        """Write index and directory after the tiles, and the header before them."""
-        order, grid = self._tile_format.byte_order, self._grid
-        layout = self._tile_format.entries(grid.width, grid.height, len(self._bands))
-        entries = merge_entries(layout, metadata)
-        offsets, counts = self._offsets.ravel(), self._counts.ravel()
-        big = self._end + 8 * offsets.size > MAX_CLASSIC_BYTES
-        index = offsets.astype(f"{order}u{8 if big else 4}"), counts.astype(f"{order}u4")
-        for tag, kind, values in zip(
-            (TILE_OFFSETS, TILE_BYTE_COUNTS), (LONG8 if big else LONG, LONG), index, strict=True
-        ):
-            entries[tag] = Entry(tag, kind, values.size, values.tobytes())
-        padding = -self._end % 8
-        at = self._end + padding
-        self._file.write(bytes(padding) + encode_directory(entries.values(), order, big, at))
+    def _write_index(self, levels: Sequence[TileLevel], metadata: Sequence[Entry]) -> None:
+        """Write indexes and directories of all levels after the tiles, and the header before."""
+        order = self._tile_format.byte_order
+        slots = sum(level.offsets.size for level in levels)
+        big = self._end + 8 * slots > MAX_CLASSIC_BYTES
+        start = self._end + -self._end % 8
+        self._file.write(bytes(start - self._end))
+        at = start
+        for number, level in enumerate(levels):
+            entries = list_entries(level, level.offsets, self._tile_format, metadata, number, big)
+            is_last = number == len(levels) - 1
+            directory = encode_directory(entries, order, big, at, not is_last)
+            if not is_last:
+                directory += bytes(-len(directory) % 8)
+            at += self._file.write(directory)
         self._file.seek(0)
-        self._file.write(encode_file_header(order, big, at))
+        self._file.write(encode_file_header(order, big, start))
         self._file.close()
 
     def _check_crs(self) -> None:

@@ -10,8 +10,9 @@ from hrdem.output.colours import Colour, get_source_colour
 from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.output.pam import format_class_pam, format_table_pam
 from hrdem.output.paths import get_layer_path
-from hrdem.output.plan_writer import OutputOptions, make_output_crs
+from hrdem.output.plan_writer import OutputOptions, choose_halving, make_output_crs
 from hrdem.planning.plan import Plan
+from hrdem.processing.halve import Halving
 from hrdem.runtime.text import to_one_line
 
 MAX_NAME_CHARACTERS = 300  # of a class
@@ -136,7 +137,7 @@ def open_layer(layer: Layer, plan: Plan, options: OutputOptions) -> GeoTiffWrite
         0,
         options.make_layer_format(layer.dtype),
         [Band(layer.name, "1")],  # without a unit, readers take that of the CRS
-        smooth=False,
+        None if choose_halving(plan, options) is None else Halving.NEAREST,
         layout=options.layout,
         overwrite=options.overwrite,
         colours=layer.colours,

@@ -13,6 +13,7 @@ from hrdem.output.geotiff import Band, GeoTiffWriter
 from hrdem.output.paths import FileKind
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan
+from hrdem.processing.halve import Halving
 from hrdem.processing.vertical.crs import make_compound_crs
 from hrdem.request.options import Align, Compression, Format
 from hrdem.request.products import Product
@@ -27,6 +28,8 @@ from hrdem.tiff.encode import (
 )
 from hrdem.tiff.write_ifd import TileFormat
 
+MAX_PIXELS_WITHOUT_OVERVIEWS = 4096  # along the longer edge of a plain GeoTIFF
+
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
@@ -39,6 +42,7 @@ class OutputOptions:
         compress: Compression of tiles; staged mosaics always have the default.
         predictor: TIFF predictor number; None for the one that makes the smallest file of heights,
             and for none with other products, which it makes hardly smaller.
+        overviews: Whether a large plain GeoTIFF gets overviews.
         if_changed: Whether an existing file is left alone if it would be made again as it is.
     """
 
@@ -47,6 +51,7 @@ class OutputOptions:
     overwrite: bool = False
     compress: Compression = Compression.DEFLATE
     predictor: int | None = None
+    overviews: bool = True
     if_changed: bool = False
 
     @property
@@ -60,6 +65,7 @@ class OutputOptions:
             "format": self.layout.value,
             "compress": self.compress.value,
             "predictor": self.predictor,
+            **({} if self.overviews else {"overviews": False}),
         }
 
     def check_encoding(self, request: Request) -> None:
@@ -68,6 +74,11 @@ class OutputOptions:
         Raises:
             RequestError: If they do not.
         """
+        if self.layout is Format.COG and not self.overviews:
+            raise RequestError(
+                "`format=cog` has overviews always, and `overviews=False` leaves them out. Choose "
+                "one of the two."
+            )
         is_default = self.compress is Compression.DEFLATE and self.predictor is None
         if request.align is Align.BLOCKS and not is_default:
             raise RequestError(
@@ -118,10 +129,20 @@ def open_output(plan: Plan, options: OutputOptions) -> GeoTiffWriter:
         plan.nodata,
         get_tile_format(plan, options),
         [Band(f"{request.product.name}{request.height_reference}", request.unit)],
-        smooth=request.product.is_averageable,
+        choose_halving(plan, options),
         layout=options.layout,
         overwrite=options.overwrite,
     )
+
+
+def choose_halving(plan: Plan, options: OutputOptions) -> Halving | None:
+    """Return how tiles of a plan's output are halved for overviews; None if it has none."""
+    request = plan.request
+    is_large = max(plan.grid.width, plan.grid.height) > MAX_PIXELS_WITHOUT_OVERVIEWS
+    is_plain = options.layout is not Format.COG
+    if is_plain and not (is_large and options.overviews and request.align is not Align.BLOCKS):
+        return None
+    return Halving.AVERAGE if request.product.is_averageable else Halving.NEAREST
 
 
 def open_stage(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hrdem.geo.block_set import BlockSet
 from hrdem.geo.grid import Pixels, Window
 from hrdem.geo.mask import PolygonMask
+from hrdem.processing.halve import Halving, halve
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.survey_years import SurveyYears
 from hrdem.processing.tile_result import GapCount, TierSeam, TileResult, TileStats
@@ -36,6 +37,7 @@ class TileFinisher:
         years: Years of surveys; None for no tiles of them.
         year_format: Compression and layout of tiles of years.
         gaps: Areas of the plan's gaps, to count pixels in.
+        halving: How tiles are halved for overviews; None if the output has none.
     """
 
     tile_format: TileFormat
@@ -46,6 +48,7 @@ class TileFinisher:
     years: SurveyYears | None = None
     year_format: TileFormat | None = None
     gaps: tuple[PolygonMask, ...] = ()
+    halving: Halving | None = None
 
     def find_blocks(self, window: Window) -> BlockSet:
         """Return the blocks of a window that the area has a pixel in."""
@@ -113,13 +116,23 @@ class TileFinisher:
                 pixels = pixels.copy()
                 pixels[~valid] = self.nodata
         values = pixels.ravel() if valid is None else pixels[valid]
-        tiles = [encode(pixels, self.tile_format, self.nodata)] if values.size else []
-        if tiles and self.source_format is not None:
-            tiles += self._encode_layers(dst_window, source_ids, valid, self.source_format)
+        tiles: tuple[bytes, ...] = ()
+        halves: tuple[Pixels, ...] = ()
+        if values.size:
+            layers = self._make_layers(dst_window, source_ids, valid)
+            tiles = (
+                encode(pixels, self.tile_format, self.nodata),
+                *(encode(array, tile_format, 0) for array, tile_format in layers),
+            )
+            if self.halving is not None:
+                halves = (
+                    halve(pixels, self.nodata, self.halving),
+                    *(halve(array, 0, Halving.NEAREST) for array, _ in layers),
+                )
         return TileResult(
             column=dst_window.column // BLOCK,
             row=dst_window.row // BLOCK,
-            tiles=tuple(tiles),
+            tiles=tiles,
             received_bytes=received_bytes,
             stats=TileStats(
                 pixels=dst_window.pixels,
@@ -130,25 +143,23 @@ class TileFinisher:
                 gaps=tuple(_count_gap(gap, dst_window, valid, inside) for gap in self.gaps),
                 infinite=0 if infinite is None else int(np.count_nonzero(infinite)),
             ),
+            halves=halves,
         )
 
-    def _encode_layers(
-        self,
-        dst_window: Window,
-        source_ids: Sequence[SourceIds | int],
-        valid: Mask | None,
-        tile_format: TileFormat,
-    ) -> list[bytes]:
-        """Compress tiles of the source ids of each surface, and of years of the first one's."""
-        arrays = []
+    def _make_layers(
+        self, dst_window: Window, source_ids: Sequence[SourceIds | int], valid: Mask | None
+    ) -> list[tuple[Pixels, TileFormat]]:
+        """Make tiles of the source ids of each surface, and of years of the first one's."""
+        if self.source_format is None:
+            return []
+        layers: list[tuple[Pixels, TileFormat]] = []
         for ids in source_ids:
-            array = np.zeros((dst_window.height, dst_window.width), tile_format.dtype)
+            array = np.zeros((dst_window.height, dst_window.width), self.source_format.dtype)
             np.copyto(array, ids, casting="unsafe", where=True if valid is None else valid)
-            arrays.append(array)
-        tiles = [encode(array, tile_format, 0) for array in arrays]
+            layers.append((array, self.source_format))
         if self.years is not None and self.year_format is not None:
-            tiles.append(encode(self.years.find(dst_window, arrays[0]), self.year_format, 0))
-        return tiles
+            layers.append((self.years.find(dst_window, layers[0][0]), self.year_format))
+        return layers
 
     def _count_by_source(
         self, source_ids: Sequence[SourceIds | int], valid: Mask | None, count: int

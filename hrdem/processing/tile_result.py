@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from hrdem.geo.grid import Pixels
 from hrdem.processing.statistics import Statistics
 
 T = TypeVar("T", int, Statistics)
@@ -116,6 +117,8 @@ class TileResult:
             they are wanted; empty if it has no data and is left out of the output.
         received_bytes: Bytes read from sources for it; None if unknown.
         stats: Its counts and statistics.
+        halves: The pixels in half the resolution, one entry for each of `tiles`; empty if the
+            output has no overviews.
     """
 
     column: int
@@ -123,3 +126,4 @@ class TileResult:
     tiles: tuple[bytes | memoryview, ...]
     received_bytes: int | None
     stats: TileStats
+    halves: tuple[Pixels, ...] = ()

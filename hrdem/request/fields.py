@@ -79,8 +79,17 @@ _COMPRESSION = (
         parse=parse_integer,
     ),
 )
+_OVERVIEWS = Field(
+    "overviews",
+    "Write overviews into a plain GeoTIFF of more than 4,096 columns or rows, from which GIS draw "
+    "it when zoomed out.",
+    Group.OUTPUT,
+    default=True,
+    default_text="overviews",
+    flags=("--no-overviews",),
+)
 #: how an output is written, which its item records
-ENCODING = (_FORMAT, *_COMPRESSION)
+ENCODING = (_FORMAT, *_COMPRESSION, _OVERVIEWS)
 _QML = Field(
     "qml",
     "Write a style for QGIS beside the output, *.qml, which QGIS loads with it.",
@@ -117,6 +126,7 @@ OUTPUT = (
         choices=TileLayout,
     ),
     *_COMPRESSION,
+    _OVERVIEWS,
     OVERWRITE,
 )
 

@@ -102,6 +102,7 @@ class ExtractParams(LoadParams, total=False):
     format: str | None
     compress: str | None
     predictor: int | None
+    overviews: bool | None
     overwrite: bool | None
     qml: bool | None
     if_changed: bool | None
@@ -163,6 +164,7 @@ class ExtractProductsParams(_AnyProductParams, CacheParams, total=False):
     format: str | None
     compress: str | None
     predictor: int | None
+    overviews: bool | None
     overwrite: bool | None
     qml: bool | None
     if_changed: bool | None
@@ -390,6 +392,7 @@ class TileJobParams(TileWorkerParams, total=False):
     format: str | None
     compress: str | None
     predictor: int | None
+    overviews: bool | None
     update: bool | None
     stac_url: str | None
     max_download: SizeLike | None

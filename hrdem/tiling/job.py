@@ -69,12 +69,14 @@ class JobOptions:
         compress: Compression of their tiles.
         predictor: TIFF predictor number; None for the usual one.
         overlap: Pixels by which a tile reaches into its neighbours on each side.
+        overviews: Whether large plain files get overviews.
     """
 
     layout: Format
     compress: Compression
     predictor: int | None
     overlap: int
+    overviews: bool = True
 
 
 @dataclass(frozen=True, slots=True)

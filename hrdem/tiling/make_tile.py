@@ -43,8 +43,13 @@ def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> 
     files = job.list_files(tile.name)
     try:
         with store.write_file(*files) as path:
+            chosen = job.options
             options = OutputOptions(
-                path, job.options.layout, False, job.options.compress, job.options.predictor
+                path,
+                chosen.layout,
+                compress=chosen.compress,
+                predictor=chosen.predictor,
+                overviews=chosen.overviews,
             )
             result = run_plan(plan, context, options)
             _check_shift_grid(job, result.shift_grid.sha256 if result.shift_grid else "")

@@ -58,13 +58,18 @@ def plan_job(values: Mapping[str, Any], http: Http | None) -> TileJob:
         Compression(values["compress"]),
         values["predictor"],
         values["overlap"],
+        values["overviews"],
     )
     scheme = _choose_scheme(values)
     store = open_store(values["output"])
     check_writable(store)
     request, features = _parse_request(values, scheme)
     OutputOptions(
-        Path("tile.tif"), options.layout, compress=options.compress, predictor=options.predictor
+        Path("tile.tif"),
+        options.layout,
+        compress=options.compress,
+        predictor=options.predictor,
+        overviews=options.overviews,
     ).check_encoding(request)
     worker = select(values, tile_fields.WORKER)
     document = store.read(JOB_NAME)
@@ -191,6 +196,7 @@ def _describe(request: Request, scheme: str, options: JobOptions) -> dict[str, A
         "compress": options.compress.value,
         "predictor": options.predictor,
         "overlap": options.overlap,
+        "overviews": options.overviews,
     }
     return {**request.as_dict(), **own}
 

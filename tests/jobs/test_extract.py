@@ -234,6 +234,37 @@ def test_cog_has_overviews_and_the_same_pixels_and_tags(demo: Addresses, tmp_pat
 
 
 @pytest.mark.slow
+def test_a_large_plain_file_has_the_overviews_of_a_cog(
+    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIS read a large file without overviews as a whole, to draw it small."""
+    request = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm", "stac_url": demo.stac}
+    monkeypatch.setattr("hrdem.output.plan_writer.MAX_PIXELS_WITHOUT_OVERVIEWS", 600)
+    for name, params in {
+        "plain": {},
+        "cog": {"format": "cog"},
+        "bare": {"overviews": False},
+    }.items():
+        hrdem.extract(**request, **params, output=tmp_path / f"{name}.tif")
+    with (
+        rasterio.open(tmp_path / "plain.tif") as plain,
+        rasterio.open(tmp_path / "cog.tif") as cog,
+        rasterio.open(tmp_path / "bare.tif") as bare,
+    ):
+        assert (plain.overviews(1), bare.overviews(1)) == (cog.overviews(1), [])
+        assert plain.tags(1) == cog.tags(1)
+        np.testing.assert_array_equal(plain.read(1), bare.read(1))
+    for level in range(2):
+        with (
+            rasterio.open(tmp_path / "plain.tif", overview_level=level) as plain,
+            rasterio.open(tmp_path / "cog.tif", overview_level=level) as cog,
+        ):
+            np.testing.assert_array_equal(plain.read(1), cog.read(1))
+    with pytest.raises(hrdem.RequestError, match="`overviews=False` leaves them out"):
+        hrdem.extract(**request, format="cog", overviews=False, output=tmp_path / "no.tif")
+
+
+@pytest.mark.slow
 def test_same_request_gives_the_same_bytes(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dsm", "stac_url": demo.stac}
     contents = []

@@ -14,6 +14,7 @@ from rasterio.enums import Resampling
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.run_context import RunContext
 from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.processing.halve import Halving, halve
 from hrdem.request.options import Format
 from hrdem.sources.cog import CogSource, probe_cog
 from hrdem.tiff.encode import BLOCK, DEFLATE, ZSTD, choose_tile_format, encode
@@ -33,21 +34,28 @@ def make_pixels(bands: int, dtype: str) -> Pixels:
 
 
 def write_cog(
-    path: Path, pixels: Pixels, encoding: tuple[int, int | None], nodata: float = NODATA
+    path: Path,
+    pixels: Pixels,
+    encoding: tuple[int, int | None],
+    nodata: float = NODATA,
+    layout: Format = Format.COG,
 ) -> None:
     tile_format = choose_tile_format(pixels.dtype.name, *encoding)
     bands = [Band("dtm", "metre"), Band("source", "1")][: len(pixels)]
-    with GeoTiffWriter(
-        path, GRID, GRID.crs, nodata, tile_format, bands, layout=Format.COG
-    ) as writer:
+    halving = Halving.AVERAGE if len(pixels) == 1 else Halving.NEAREST
+    with GeoTiffWriter(path, GRID, GRID.crs, nodata, tile_format, bands, halving, layout) as writer:
         for window in GRID.window.split(BLOCK, BLOCK):
             for number, band in enumerate(pixels):
-                if (band[window.slices] != nodata).any():
-                    tile = encode(band[window.slices], tile_format, nodata)
-                    writer.write(window.column // BLOCK, window.row // BLOCK, tile, number)
+                block = band[window.slices]
+                if (block != nodata).any():
+                    tile = encode(block, tile_format, nodata)
+                    half = halve(block, nodata, halving)
+                    column, row = window.column // BLOCK, window.row // BLOCK
+                    writer.write(column, row, tile, number, half)
         writer.commit(None, {}, (path.with_suffix(".json"), lambda _: "{}"))
 
 
+@pytest.mark.parametrize("layout", [Format.COG, Format.GTIFF])
 @pytest.mark.parametrize("max_bytes", [2**32, 0])  # a classic TIFF and a BigTIFF
 @pytest.mark.parametrize(
     ("bands", "dtype", "encoding"),
@@ -60,11 +68,12 @@ def test_overviews_are_those_of_gdal(
     bands: int,
     dtype: str,
     encoding: tuple[int, int | None],
+    layout: Format,
 ) -> None:
     """Full resolution is unchanged; an overview is the mean of the valid pixels, or one of them."""
     monkeypatch.setattr("hrdem.output.geotiff.MAX_CLASSIC_BYTES", max_bytes)
     pixels, path = make_pixels(bands, dtype), tmp_path / "a.tif"
-    write_cog(path, pixels, encoding)
+    write_cog(path, pixels, encoding, layout=layout)
     with rasterio.open(
         tmp_path / "gdal.tif", "w", driver="GTiff", width=GRID.width, height=GRID.height,
         count=bands, dtype=dtype, nodata=NODATA, crs=GRID.crs, transform=GRID.transform,
@@ -74,7 +83,8 @@ def test_overviews_are_those_of_gdal(
     with rasterio.open(path) as dataset:
         np.testing.assert_array_equal(dataset.read(), pixels)
         assert dataset.overviews(1) == [2, 4]
-        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        is_cog = dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG"
+        assert is_cog is (layout is Format.COG)
         assert dataset.get_tag_item("BLOCK_OFFSET_0_1", "TIFF", 1) is None
     with (
         rasterio.open(path, overview_level=0) as ours,

@@ -16,6 +16,7 @@ from affine import Affine
 
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.processing.halve import Halving, halve
 from hrdem.request.options import Format
 from hrdem.tiff.encode import DEFLATE, LZW, NO_COMPRESSION, ZSTD, choose_tile_format, encode
 from tests.readers.programs import PROGRAMS, Program, Reading
@@ -60,10 +61,12 @@ class Encoding:
         bands = [Band("dtm", "metre"), Band("source", "1")][: self.bands]
         limit = 0 if self.is_big else 2**32
         nodata = 0.0 if self.dtype == "uint8" else NODATA
+        halving = Halving.AVERAGE if self.bands == 1 else Halving.NEAREST
+        halving = halving if self.layout is Format.COG else None
         with (
             mock.patch("hrdem.output.geotiff.MAX_CLASSIC_BYTES", limit),
             GeoTiffWriter(
-                path, grid, grid.crs, nodata, tile_format, bands, layout=self.layout
+                path, grid, grid.crs, nodata, tile_format, bands, halving, self.layout
             ) as writer,
         ):
             for window in grid.window.split(self.tile, self.tile):
@@ -71,7 +74,9 @@ class Encoding:
                 for number, band in enumerate(pixels):
                     block = band[window.slices]
                     if not self.is_sparse or (block != nodata).any():
-                        writer.write(column, row, encode(block, tile_format, nodata), number)
+                        half = None if halving is None else halve(block, nodata, halving)
+                        tile = encode(block, tile_format, nodata)
+                        writer.write(column, row, tile, number, half)
             writer.commit(None, {}, (path.with_suffix(".stac.json"), lambda _: "{}"))
 
 
