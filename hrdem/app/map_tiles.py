@@ -16,11 +16,13 @@ import shapely
 import hrdem
 from hrdem.app.choices import LAYERS
 from hrdem.app.places import read_data
-from hrdem.errors import NoDataError, RequestError
+from hrdem.errors import NetworkError, NoDataError, RequestError
 
 TILE_PIXELS = 256
+MAX_BASEMAP_BYTES = 2_000_000  # of a tile
 MIN_ZOOM, MAX_ZOOM = 6, 20  # a tile of a smaller zoom takes seconds where the WMS fails
 MARGIN_DEGREES = 0.1  # around the simplified shores of Canada
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _EDGE_METRES = math.pi * 6_378_137.0  # of the map, from its middle (EPSG:3857)
 
 
@@ -75,6 +77,42 @@ def draw(
         return path.read_bytes()
 
 
+def fetch_basemap(z: int, x: int, y: int, session: hrdem.Session, address: str) -> bytes:
+    """Return a tile of the base map of Natural Resources Canada as a PNG, drawn by its WMS.
+
+    Args:
+        z: Zoom.
+        x: Column, from the antimeridian to the east.
+        y: Row, from the north.
+        session: Client to use.
+        address: Address of the WMS 1.3.0, whose layer is CBMT.
+
+    Raises:
+        NetworkError: If the WMS is not available, or sends something else than a PNG.
+    """
+    query = {
+        "service": "WMS",
+        "version": "1.3.0",
+        "request": "GetMap",
+        "layers": "CBMT",
+        "styles": "",
+        "crs": "EPSG:3857",
+        "bbox": ",".join(map(repr, get_bounds(z, x, y))),
+        "width": TILE_PIXELS,
+        "height": TILE_PIXELS,
+        "format": "image/png",
+    }
+    body = session.request(
+        "GET", address, params=query, max_bytes=MAX_BASEMAP_BYTES, trusted=True
+    ).content
+    if not body.startswith(_PNG_SIGNATURE):
+        raise NetworkError(
+            "The WMS of the base map was requested for a picture and sent something else. Switch "
+            "the base map off, or try again later."
+        )
+    return body
+
+
 def get_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     """Return left, bottom, right, top of a tile in EPSG:3857, metres."""
     size = 2 * _EDGE_METRES / (1 << z)
@@ -98,7 +136,7 @@ def make_empty_tile() -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    return _PNG_SIGNATURE + b"".join(parts)
 
 
 def _is_in_canada(bounds: tuple[float, float, float, float]) -> bool:

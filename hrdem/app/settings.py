@@ -14,6 +14,8 @@ MAX_AREAS_OF_BROWSER = 50  # files kept; the oldest goes first
 MAX_STREAMS_OF_BROWSER = 8
 MAX_DISK_BYTES = 50_000_000_000
 KEEP_DAYS = 30.0
+#: WMS of Natural Resources Canada's base map, which is drawn only where somebody chooses it
+BASEMAP_URL = "https://maps.geogratis.gc.ca/wms/CBMT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Services:
         cache_dir: Folder of the cache; None for the system's.
         no_cache: Whether the cache is neither read nor written.
         max_cache: Size limit of the cache, bytes.
+        basemap_url: Address of the WMS of the base map; None for none.
         is_demo: Whether it is the demonstration.
     """
 
@@ -38,6 +41,7 @@ class Services:
     cache_dir: Path | None = None
     no_cache: bool = False
     max_cache: int | None = None
+    basemap_url: str | None = None
     is_demo: bool = False
 
     @property

@@ -53,11 +53,15 @@ def _check(params: dict[str, Any]) -> None:
 
 
 def _make_settings(params: dict[str, Any], *, demo: bool) -> Settings:
-    from hrdem.app.settings import Services, Settings
+    from hrdem.app.settings import BASEMAP_URL, Services, Settings
 
     names = ("stac_url", "wcs_url", "wms_url", "vertical_grid", "cache_dir", "no_cache")
     return Settings(
-        Services(**{name: params[name] for name in (*names, "max_cache")}, is_demo=demo),
+        Services(
+            **{name: params[name] for name in (*names, "max_cache")},
+            basemap_url=None if demo else BASEMAP_URL,  # the demonstration needs no network
+            is_demo=demo,
+        ),
         data=params["data"] or _default_data_folder(),
         host=params["host"],
         port=params["port"],

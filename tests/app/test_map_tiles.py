@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -20,11 +21,12 @@ from rasterio.warp import Resampling, reproject
 
 import hrdem
 from hrdem.app.choices import LAYERS
-from hrdem.app.map_tiles import draw, get_bounds, make_empty_tile
+from hrdem.app.map_tiles import draw, fetch_basemap, get_bounds, make_empty_tile
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights_at
 from hrdem.errors import RequestError
 from tests.gdaldem import needs_gdaldem
+from tests.misbehaving import Reply, misbehaving
 
 OTTAWA = (17, 37974, 46943)
 
@@ -162,3 +164,33 @@ def test_tiles_without_canada_are_empty_and_nothing_is_requested(
 def test_other_layers_and_tiles_are_refused(layer: str, tile: tuple[int, int, int]) -> None:
     with hrdem.Session() as session, pytest.raises(RequestError, match="There is no"):
         draw(layer, *tile, session, NOWHERE)
+
+
+def test_the_base_map_is_drawn_by_its_wms_for_exactly_the_tile() -> None:
+    png = make_empty_tile()
+    with misbehaving(lambda request: Reply(200, png)) as server, hrdem.Session() as session:
+        assert fetch_basemap(*OTTAWA, session, f"{server.url}/wms/CBMT") == png
+        (request,) = server.requests
+    query = dict(parse_qsl(urlsplit(request.path).query))
+    west, south, east, north = map(float, query["bbox"].split(","))
+    lon, lat = Transformer.from_crs(3857, 4326, always_xy=True).transform(west, north)
+    assert (lon, lat) == pytest.approx(corner_of(*OTTAWA))
+    assert east - west == north - south == pytest.approx(40075016.68557849 / 2**17)
+    assert (query["layers"], query["crs"], query["width"]) == ("CBMT", "EPSG:3857", "256")
+
+
+def corner_of(z: int, x: int, y: int) -> tuple[float, float]:
+    """The north-western corner of a tile by the usual formula of web maps."""
+    n = math.pi * (1 - 2 * y / 2**z)
+    return x / 2**z * 360 - 180, math.degrees(math.atan(math.sinh(n)))
+
+
+def test_a_base_map_that_is_no_picture_is_an_error() -> None:
+    report = b"<ServiceExceptionReport/>"
+    reply = Reply(200, report, {"Content-Type": "application/xml"})
+    with (
+        misbehaving(lambda request: reply) as server,
+        hrdem.Session() as session,
+        pytest.raises(hrdem.NetworkError, match="sent something else"),
+    ):
+        fetch_basemap(*OTTAWA, session, f"{server.url}/wms/CBMT")

@@ -94,8 +94,10 @@ async def get_config(request: Request) -> Response:
             "jobs": settings.max_jobs,
             "keep_days": settings.keep_days,
         },
-        "map": {"layers": choices.LAYERS},
-        "online_basemap": None,
+        "map": {
+            "layers": choices.LAYERS,
+            "has_basemap": settings.services.basemap_url is not None,
+        },
     }
     return keep_owner(request, JSONResponse(content), owner_or_new(request))
 

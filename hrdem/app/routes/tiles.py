@@ -13,6 +13,7 @@ from hrdem.app.problems import unknown
 from hrdem.app.state import AppState, state_of
 
 MAX_ZOOM = 20
+BASEMAP = "basemap"  # of Natural Resources Canada: pages need no host but this one
 KEPT = {"cache-control": "private, max-age=600"}  # by the browser
 
 
@@ -20,7 +21,8 @@ async def get_tile(request: Request) -> Response:
     """Draw a tile of the map."""
     state = state_of(request)
     layer, z, x, y = (request.path_params[name] for name in ("layer", "z", "x", "y"))
-    if layer not in LAYERS or z > MAX_ZOOM or max(x, y) >= 1 << z:
+    layers = [*LAYERS, *([BASEMAP] if state.settings.services.basemap_url else [])]
+    if layer not in layers or z > MAX_ZOOM or max(x, y) >= 1 << z:
         raise unknown()
     key = f"{layer}/{z}/{x}/{y}"
     tile = state.drawn.get(key)
@@ -41,9 +43,12 @@ async def get_outlines(request: Request) -> Response:
 
 
 def _draw_tile(state: AppState, layer: str, z: int, x: int, y: int) -> bytes:
-    from hrdem.app.map_tiles import draw
+    from hrdem.app.map_tiles import draw, fetch_basemap
 
-    return draw(layer, z, x, y, state.session.get(), state.settings.services)
+    session, services = state.session.get(), state.settings.services
+    if layer == BASEMAP and services.basemap_url is not None:
+        return fetch_basemap(z, x, y, session, services.basemap_url)
+    return draw(layer, z, x, y, session, services)
 
 
 def _outline(state: AppState, collection: str) -> bytes:

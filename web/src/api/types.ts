@@ -46,8 +46,7 @@ export interface Config {
   resampling: string[];
   vertical_datums: string[];
   limits: { upload_bytes: number; [name: string]: number };
-  map: { layers: string[] };
-  online_basemap: string | null;
+  map: { layers: string[]; has_basemap: boolean };
 }
 
 export interface Candidate {
@@ -98,7 +97,7 @@ export interface JobFile {
   bytes: number;
   media_type: string;
   product: string | null;
-  role: "raster" | "layer" | "item" | "picture" | "archive";
+  role: "raster" | "layer" | "item" | "picture";
 }
 
 export interface Fault {

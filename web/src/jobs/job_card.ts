@@ -97,7 +97,6 @@ const link = (job: Job, file: JobFile, style: string, ...content: (Node | string
 
 function downloads({ words, formats }: Page, job: Job): HTMLElement {
   const rasters = job.files.filter(isRaster);
-  const archive = job.files.find(({ role }) => role === "archive");
   const named = ({ product, name }: JobFile) =>
     words.download_of(rasters.length > 1 ? productName(product ?? name, words) : words.the_file);
   const size = ({ bytes }: JobFile) => h("span", { class: "size" }, formats.bytes(bytes));
@@ -107,9 +106,6 @@ function downloads({ words, formats }: Page, job: Job): HTMLElement {
     ...rasters.map((file) =>
       link(job, file, "button primary", icon("download"), named(file), size(file)),
     ),
-    archive
-      ? link(job, archive, "button", icon("download"), words.role_archive, size(archive))
-      : null,
   );
 }
 
@@ -136,9 +132,9 @@ function more(page: Page, job: Job, actions: JobActions): HTMLElement {
     picture: words.role_picture,
   } as const;
   const others = job.files.flatMap((file) =>
-    file.role === "layer" || file.role === "item" || file.role === "picture"
-      ? [h("li", {}, link(job, file, "", `${roles[file.role]}: ${file.name}`))]
-      : [],
+    file.role === "raster"
+      ? []
+      : [h("li", {}, link(job, file, "", `${roles[file.role]}: ${file.name}`))],
   );
   return h(
     "details",

@@ -26,7 +26,7 @@ export function createLayerChoice({ store, words }: Page): void {
       ...config.collections.map(({ name }) => option(name, collectionName(name, words))),
     );
     const parent = online.parentElement;
-    if (parent) parent.hidden = config.online_basemap === null;
+    if (parent) parent.hidden = !config.map.has_basemap;
     const { layers } = store.get();
     hillshade.value = layers.hillshade ?? "";
     coverage.value = layers.coverage ?? "";

@@ -112,9 +112,9 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
   }
 
   function showLayers({ layers, config }: State): void {
-    const tiles = layers.hillshade && `/map/${layers.hillshade}/{z}/{x}/{y}.png`;
-    map?.setTiles("hillshade", tiles);
-    map?.setTiles("online", layers.online ? (config?.online_basemap ?? null) : null);
+    const tiles = (name: string) => `/map/${name}/{z}/{x}/{y}.png`;
+    map?.setTiles("hillshade", layers.hillshade && tiles(layers.hillshade));
+    map?.setTiles("online", layers.online && config?.map.has_basemap ? tiles("basemap") : null);
   }
 
   function wire(view: MapView): void {

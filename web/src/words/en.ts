@@ -184,7 +184,6 @@ export const en = {
   role_layer: "Sources and years",
   role_item: "STAC item",
   role_picture: "Picture",
-  role_archive: "All files as one ZIP",
   look: "Look at it",
   again: "Get it again",
   again_newest: "Again with the newest data",

@@ -179,7 +179,6 @@ export const fr: Words = {
   role_layer: "Sources et années",
   role_item: "Élément STAC",
   role_picture: "Image",
-  role_archive: "Tous les fichiers en un ZIP",
   look: "Regarder",
   again: "Refaire",
   again_newest: "Refaire avec les données les plus récentes",
