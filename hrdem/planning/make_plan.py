@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from affine import Affine
 
 from hrdem.errors import NetworkError, NoDataError, RequestError, SourceError
 from hrdem.geo.crs import NATIVE_CRS
@@ -170,6 +171,8 @@ def _plan_tiers(planner: _TierPlanner) -> Plan:
     requested_grid = _make_requested_grid(request)
     if requested_grid is not None:  # before anything is measured or looked up
         planner.check_size(requested_grid)
+    elif request.sampling is None:
+        planner.check_size(_make_least_grid(request))
     feather = _make_feather(request, requested_grid)
     border = planner.computing_border
     if request.fill and request.sampling is None:
@@ -248,6 +251,14 @@ def _make_requested_grid(request: Request) -> Grid | None:
     bounds = request.aoi.bounds_in(request.crs, tolerance)
     origin = request.origin if request.snap else (bounds[0], bounds[3])
     return snap_grid(request.crs, request.resolution, bounds, origin or (0.0, 0.0))
+
+
+def _make_least_grid(request: Request) -> Grid:
+    """Return a grid of native pixels that the output's has at least; headers tell its origin."""
+    left, bottom, right, top = request.aoi.bounds
+    size = float(request.collection.resolution)
+    width, height = (max(1, int(length / size)) for length in (right - left, top - bottom))
+    return Grid(NATIVE_CRS, Affine(size, 0, left, 0, -size, top), width, height)
 
 
 def _make_feather(request: Request, grid: Grid | None) -> Feather:

@@ -32,3 +32,11 @@ def test_a_grid_too_large_to_measure_is_refused() -> None:
             no_cache=True,
             stac_url="http://127.0.0.1:1",
         )
+
+
+def test_native_pixels_that_no_file_holds_are_refused_before_anything_is_looked_up() -> None:
+    """Canada has 66 files, whose headers take seconds."""
+    with pytest.raises(hrdem.RequestError, match="more than a whole 500 km tile .* `hrdem tile`"):
+        hrdem.plan(
+            bbox=(-141, 42, -52, 70), product="dtm", no_cache=True, stac_url="http://127.0.0.1:1"
+        )
