@@ -22,7 +22,13 @@ POSIX_ARGUMENTS = {"preexec_fn", "start_new_session", "process_group", "pass_fds
 POSIX_ATTRIBUTES = {"madvise", "st_blocks"}
 POSIX_FOLDERS = ("/proc/", "/dev/", "/tmp/", "/sys/")
 #: Reserved names, shells and stores of certificates can be told by the system's name alone.
-ALLOWED = {"hrdem.http.certificates": {"sys.platform"}, "hrdem.output.paths": {"os.name"}}
+ALLOWED = {
+    "hrdem.app.job_process": {"os.nice", "signal.pthread_kill"},  # where the system has them
+    "hrdem.app.read_apart": {"resource"},  # likewise
+    "hrdem.app.run_job": {"sys.platform"},
+    "hrdem.http.certificates": {"sys.platform"},
+    "hrdem.output.paths": {"os.name"},
+}
 REMOVES = {"unlink", "replace", "rename", "remove"}
 
 

@@ -165,6 +165,7 @@ def _check_layer(
     except OSError as exc:
         raise OutputError(f"{path} cannot be read: {exc.strerror}.") from exc
     except GDAL_ERRORS as exc:
+        raise_if_out_of_memory(exc)
         return describe_unreadable(exc)
 
 
