@@ -131,7 +131,11 @@ def test_guides_example_plans_rasterios_window(demo: Addresses) -> None:
 
 @pytest.mark.parametrize(
     ("left", "top"),
-    [(GUIDE[0], GUIDE[3]), (GUIDE[2] - 800, GUIDE[3]), (GUIDE[0], GUIDE[1] + 600)],
+    [
+        (GUIDE[0], GUIDE[3]),
+        pytest.param(GUIDE[2] - 800, GUIDE[3], marks=pytest.mark.slow),
+        pytest.param(GUIDE[0], GUIDE[1] + 600, marks=pytest.mark.slow),
+    ],
 )
 def test_guides_example_has_rasterios_pixels(
     demo: Addresses, tmp_path: Path, left: float, top: float

@@ -59,7 +59,11 @@ def write_cog(
 @pytest.mark.parametrize("max_bytes", [2**32, 0])  # a classic TIFF and a BigTIFF
 @pytest.mark.parametrize(
     ("bands", "dtype", "encoding"),
-    [(1, "float32", (DEFLATE, None)), (1, "int16", (ZSTD, 2)), (2, "float32", (DEFLATE, 1))],
+    [
+        (1, "float32", (DEFLATE, None)),
+        pytest.param(1, "int16", (ZSTD, 2), marks=pytest.mark.slow),
+        pytest.param(2, "float32", (DEFLATE, 1), marks=pytest.mark.slow),
+    ],
 )
 def test_overviews_are_those_of_gdal(
     tmp_path: Path,

@@ -220,7 +220,11 @@ def test_order_statistics_come_from_full_resolution(
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize(
     ("crs", "resolution", "size"),
-    [("EPSG:26918", 5, 2), ("EPSG:26918", 0.5, 1), ("EPSG:3979", 250, 500_000 / 3_907)],
+    [
+        ("EPSG:26918", 5, 2),
+        pytest.param("EPSG:26918", 0.5, 1, marks=pytest.mark.slow),
+        pytest.param("EPSG:3979", 250, 500_000 / 3_907, marks=pytest.mark.slow),
+    ],
 )
 def test_no_seam_between_sub_tiles(
     demo: Addresses, tmp_path: Path, resampling: str, crs: str, resolution: float, size: float

@@ -414,8 +414,8 @@ def test_only_visible_tier_edges_are_counted(tmp_path: Path, store: Store, crop:
     assert second.pixels == 0
 
 
-@pytest.mark.parametrize("tier", ["1m", "2m", "30m"])
-@pytest.mark.parametrize("feather", [0, 60])
+@pytest.mark.parametrize("tier", ["1m", "2m", pytest.param("30m", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("feather", [pytest.param(0, marks=pytest.mark.slow), 60])
 @pytest.mark.parametrize(
     "grid",
     [

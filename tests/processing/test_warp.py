@@ -235,9 +235,9 @@ def convolve(
 @pytest.mark.parametrize(
     ("crs", "resolution", "width"),
     [
-        ("EPSG:2961", 1, 1),
+        pytest.param("EPSG:2961", 1, 1, marks=pytest.mark.slow),
         ("EPSG:2961", 3, 3.1),
-        ("EPSG:26910", 3, 3.0),
+        pytest.param("EPSG:26910", 3, 3.0, marks=pytest.mark.slow),
         ("EPSG:3979", 3, 3),
         ("EPSG:4617", 0.4, 1),
     ],

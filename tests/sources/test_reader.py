@@ -67,7 +67,12 @@ def read(path: Path) -> tuple[np.ndarray, dict[str, Any], dict[str, str]]:
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize(
     ("pieces", "columns", "rows"),
-    [(1, 1, 1), (4, 2, 2), (17, 17, 1), pytest.param(100, 10, 10, marks=pytest.mark.slow)],
+    [
+        (1, 1, 1),
+        (4, 2, 2),
+        pytest.param(17, 17, 1, marks=pytest.mark.slow),
+        pytest.param(100, 10, 10, marks=pytest.mark.slow),
+    ],
 )
 def test_chunks_merge_to_the_files_pixels(
     demo: Addresses, noting: Noting, tmp_path: Path, pieces: int, columns: int, rows: int
