@@ -24,7 +24,7 @@ POSIX_FOLDERS = ("/proc/", "/dev/", "/tmp/", "/sys/")
 #: Reserved names, shells and stores of certificates can be told by the system's name alone.
 ALLOWED = {
     "hrdem.app.job_process": {"os.nice", "signal.pthread_kill"},  # where the system has them
-    "hrdem.app.read_apart": {"resource"},  # likewise
+    "hrdem.app.read_apart": {"resource", "sys.platform"},
     "hrdem.app.run_job": {"sys.platform"},
     "hrdem.http.certificates": {"sys.platform"},
     "hrdem.output.paths": {"os.name"},

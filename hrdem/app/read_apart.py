@@ -113,11 +113,11 @@ def _answer() -> None:
 
 
 def _limit_memory() -> None:
-    """Limit the address space, where the system can."""
-    try:
-        import resource
-    except ModuleNotFoundError:
+    """Limit the address space and the time of computing, where the system can."""
+    if sys.platform == "win32":
         return
+    import resource
+
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (int(MAX_SECONDS), int(MAX_SECONDS)))
 
