@@ -44,7 +44,9 @@ def test_both_texts_write_the_same_pixels(
     assert (program, arguments[1:]) == ("hrdem", to_arguments(request_, "my area.geojson"))
     assert run(arguments) == 0
     written = {path.name: pixels_of(path) for path in sorted(on_demo.glob("*.tif"))}
-    assert list(written) == sorted(f"{product}.tif" for product in request_["products"])
+    layers = ["dtm.source.tif", "dtm.year.tif"] if request_.get("source_band") else []
+    outputs = [f"{product}.tif" for product in request_["products"]]
+    assert list(written) == sorted([*outputs, *layers])
     services = f"stac_url={demo.stac!r}, no_cache=True, overwrite=True"
     call = to_python(request_, "my area.geojson").replace("(", f"({services},", 1)
     exec(compile(call, "<page>", "exec"), {})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import rasterio
+import shapely
 
 import hrdem
 from hrdem.demo import Addresses, running
@@ -117,3 +118,33 @@ def test_statistics_are_taken_from_the_file(tmp_path: Path) -> None:
             tags = dataset.tags(1)
         ends = [float(tags[f"STATISTICS_{name}"]) for name in ("MINIMUM", "MAXIMUM")]
         assert opened["range"] == ends
+
+
+def test_points_profiles_and_surveys_are_layers_at_their_place(
+    demo: Addresses, tmp_path: Path
+) -> None:
+    (left, bottom, right, top), middle = BOX, (1_505_300, -175_750)
+    request = {"product": "dtm", "stac_url": demo.stac}
+    points = hrdem.sample(
+        [middle], points_crs="EPSG:3979", output=tmp_path / "points.gpkg", **request
+    )
+    line = shapely.LineString([(left, middle[1]), (right, middle[1])])
+    profile = hrdem.profile(
+        line, line_crs="EPSG:3979", spacing=100, output=tmp_path / "line.gpkg", **request
+    )
+    hrdem.surveys(bbox=BOX, bbox_crs="EPSG:3979", output=tmp_path / "surveys.gpkg", **request)
+    opened = dict(
+        zip(
+            ("points", "line", "surveys"),
+            open_in_qgis(*(tmp_path / f"{name}.gpkg" for name in ("points", "line", "surveys"))),
+            strict=True,
+        )
+    )
+    assert {each["crs"] for each in opened.values()} == {"EPSG:3979"}
+    assert opened["points"]["extent"][:2] == [*middle]
+    assert float(points.values[0]) in opened["points"]["rows"][0]
+    assert opened["line"]["extent"] == pytest.approx([left, middle[1], right, middle[1]], abs=0.01)
+    assert len(opened["line"]["rows"]) == len(profile.distance)
+    west, south, east, north = opened["surveys"]["extent"]
+    assert left <= west < east <= right
+    assert bottom <= south < north <= top

@@ -1,4 +1,4 @@
-"""Print how QGIS opens rasters, as JSON. Arguments: files."""
+"""Print how QGIS opens rasters and layers of GeoPackages, as JSON. Arguments: files."""
 
 from __future__ import annotations
 
@@ -6,12 +6,30 @@ import json
 import sys
 from pathlib import Path
 
-from qgis.core import QgsApplication, QgsRasterBandStats, QgsRasterLayer
+from qgis.core import QgsApplication, QgsRasterBandStats, QgsRasterLayer, QgsVectorLayer
 
 SAMPLE_PIXELS = 250_000  # that QGIS takes by default to stretch colours
 
 
 def describe(path: str) -> dict:
+    return describe_layer(path) if path.endswith(".gpkg") else describe_raster(path)
+
+
+def describe_layer(path: str) -> dict:
+    layer = QgsVectorLayer(path, Path(path).stem)
+    box = layer.extent()
+    return {
+        "crs": layer.crs().authid(),
+        "extent": [box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()],
+        "fields": layer.fields().names(),
+        "rows": [
+            [field if isinstance(field, (int, float, str)) else None for field in row.attributes()]
+            for row in layer.getFeatures()
+        ],
+    }
+
+
+def describe_raster(path: str) -> dict:
     layer = QgsRasterLayer(path, Path(path).stem)
     renderer, box = layer.renderer(), layer.extent()
     found = {
