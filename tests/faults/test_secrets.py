@@ -148,6 +148,7 @@ def test_control_characters_never_reach_the_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_etag_with_control_characters_is_not_cached(demo: Addresses, tmp_path: Path) -> None:
     def script(request: ServerRequest) -> Reply:
         reply = forward(request, demo.url, server.url)

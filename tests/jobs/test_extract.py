@@ -44,6 +44,7 @@ def count_differences(path: Path, *, product: str = "dtm", collection: str = "1m
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_box_across_two_tiles_loses_no_strip(demo: Addresses, tmp_path: Path) -> None:
     """The box spans 8_2 and 9_2; 9_2 alone would lose the 1,932 m west of x = 1,500,000."""
     output = tmp_path / "ottawa.tif"

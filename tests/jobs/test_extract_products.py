@@ -24,13 +24,14 @@ BOX = (-75.72, 45.40, -75.7185, 45.401)
 BORDER = {"bbox": (1999900, 49950, 2000100, 50050), "bbox_crs": "EPSG:3979"}  # two sub-tiles
 NORTH = {"bbox": (-63.62, 44.59, -63.612, 44.596)}
 CIRCLE = {"point": (-75.70, 45.41), "radius": 220}
+LONG = (pytest.mark.slow, pytest.mark.long)
 
 
 @pytest.mark.parametrize(
     ("products", "params"),
     [
         ("dtm,dtm-slope,dtm-hillshade", {"bbox": BOX}),
-        pytest.param("chm,dtm,dsm", {**BORDER, "source_band": True}, marks=pytest.mark.slow),
+        pytest.param("chm,dtm,dsm", {**BORDER, "source_band": True}, marks=LONG),
         pytest.param(
             *("dtm,dtm-aspect", {**CIRCLE, "crs": "EPSG:2959", "resolution": 2}),
             marks=pytest.mark.slow,
@@ -38,7 +39,7 @@ CIRCLE = {"point": (-75.70, 45.41), "radius": 220}
         pytest.param(
             "dtm-slope,dtm,chm",
             {**NORTH, "fill": "2m,30m", "feather": 20, "source_band": True},
-            marks=pytest.mark.slow,
+            marks=LONG,
         ),
         pytest.param("dsm,dtm", {"bbox": BOX, "format": "cog"}, marks=pytest.mark.slow),
         pytest.param("dsm,dtm-hillshade", {"bbox": BOX, "align": "blocks"}, marks=pytest.mark.slow),

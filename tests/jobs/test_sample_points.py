@@ -41,8 +41,8 @@ def scatter(count: int) -> np.ndarray:
     "wanted",
     [
         {"product": "dtm"},
-        {"product": "dtm", "fill": "2m,30m"},
-        {"product": "dsm-slope"},
+        pytest.param({"product": "dtm", "fill": "2m,30m"}, marks=pytest.mark.long),
+        pytest.param({"product": "dsm-slope"}, marks=pytest.mark.long),
         {"product": "chm"},
     ],
     ids=["dtm", "filled", "slope", "chm"],
