@@ -23,7 +23,8 @@ from affine import Affine
 
 from hrdem.demo.terrain import heights
 from hrdem.geo.grid import Grid
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.runtime.threads import map_in_order, thread_pool
 from hrdem.tiff import encode
 

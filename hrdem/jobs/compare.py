@@ -23,8 +23,8 @@ from hrdem.geo.band import CGVD2013_CODES, Band, find_band_problem
 from hrdem.geo.crs import describe_crs
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.geo.nodata import DEFAULT_NODATA, valid_mask
-from hrdem.output.geotiff import Band as OutputBand
 from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band as OutputBand
 from hrdem.output.provenance import check_raster_output, get_stac_path
 from hrdem.processing.differences import Differences, DifferenceTally
 from hrdem.request.aoi.like import read_raster_grid

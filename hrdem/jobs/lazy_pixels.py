@@ -21,7 +21,7 @@ import numpy as np
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext, RunSettings
-from hrdem.jobs.execute import read_pixels, read_pixels_and_sources
+from hrdem.jobs.read_pixels import read_pixels, read_pixels_and_sources
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.planning.plan import Plan
 from hrdem.processing.memory_budget import divide_by_runs
@@ -142,8 +142,8 @@ class PlanReader:
         """Read a window and its sources, once there is memory for it.
 
         Returns:
-            Arrays, as `hrdem.jobs.execute.read_pixels_and_sources` returns them; and the name of
-            the source of each id, from 1.
+            Arrays, as `hrdem.jobs.read_pixels.read_pixels_and_sources` returns them; and the name
+            of the source of each id, from 1.
 
         Raises:
             HrdemError: As `read_pixels_and_sources` does.

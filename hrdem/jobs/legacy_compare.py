@@ -30,7 +30,8 @@ from hrdem.legacy.heights import make_height_request, shift_to_cgvd28
 from hrdem.legacy.mosaic import LegacyMosaic
 from hrdem.legacy.raster import CGVD28, LegacyRaster
 from hrdem.legacy.sampling import choose_sampling
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.output.provenance import ATTRIBUTION, LICENCE_URL, check_raster_output, get_stac_path
 from hrdem.planning.estimate import estimate_plan
 from hrdem.planning.make_plan import make_plan

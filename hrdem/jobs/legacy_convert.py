@@ -18,7 +18,8 @@ from hrdem.geo.grid import Grid
 from hrdem.geo.nodata import VOID
 from hrdem.legacy.mosaic import TILE, LegacyMosaic
 from hrdem.legacy.raster import CGVD28, LegacyRaster
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.output.provenance import check_raster_output, get_stac_path
 from hrdem.processing.statistics import Statistics
 from hrdem.processing.vertical.crs import make_compound_crs

@@ -17,9 +17,9 @@ from hrdem.geo.crs import get_unit, parse_crs
 from hrdem.geo.grid import Grid
 from hrdem.geo.nodata import valid_mask
 from hrdem.http.run_context import RunContext, RunSettings
-from hrdem.jobs.execute import read_pixels
 from hrdem.jobs.extract import check_any_valid, plan_and_run, warn_of_infinite_pixels
 from hrdem.jobs.lazy_pixels import LazyPixels
+from hrdem.jobs.read_pixels import read_pixels
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.provenance import make_tags
 from hrdem.planning.cost import check_cost

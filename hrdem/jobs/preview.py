@@ -23,7 +23,7 @@ from hrdem.geo.grid import Bounds, Grid, Pixels
 from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext
-from hrdem.jobs.execute import read_pixels
+from hrdem.jobs.read_pixels import read_pixels
 from hrdem.output.pam import format_pam, get_pam_path
 from hrdem.output.paths import FileKind, check_output
 from hrdem.output.png import add_border, compute_brightness, encode_png, format_world_file

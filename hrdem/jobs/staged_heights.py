@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from hrdem.geo.grid import Grid, Window
 from hrdem.http.run_context import RunContext, Transfer
-from hrdem.jobs.execute import lock_coverages
 from hrdem.jobs.extract import plan_and_run, warn_of_infinite_pixels
+from hrdem.jobs.run_tiles import lock_coverages
 from hrdem.legacy.heights import to_cgvd28
 from hrdem.output.plan_writer import OutputOptions, open_stage
 from hrdem.planning.cost import check_cost

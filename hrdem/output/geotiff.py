@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from affine import Affine
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning
-from rasterio.io import MemoryFile
 
 from hrdem.errors import OutputError, RequestError, SourceError
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.output.colours import Colour
+from hrdem.output.geotiff_metadata import Band, can_hold_crs, encode_metadata
 from hrdem.output.pam import get_pam_path
 from hrdem.output.paths import check_output
 from hrdem.output.publish import PreparedFile, StagedFile, StoredFile
@@ -28,7 +23,6 @@ from hrdem.processing.halve import Halving
 from hrdem.processing.statistics import Statistics
 from hrdem.request.options import Format
 from hrdem.runtime.atomic import staged_file, staging_dir, sync_to_disk
-from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
 from hrdem.runtime.memory import trim_allocator
 from hrdem.runtime.threads import thread_pool
@@ -38,28 +32,12 @@ from hrdem.tiff.write_ifd import (
     TileFormat,
     encode_directory,
     encode_file_header,
-    read_first_directory,
 )
 
 if TYPE_CHECKING:
     from hrdem.output.overviews import OverviewBuilder
 
 MAX_CLASSIC_BYTES = 2**32 - 2**20  # without the directory; a classic TIFF has 32-bit offsets
-_EMPTY_EDGE = 16  # pixels; edge of an empty file, whose directory GDAL encodes
-_EMPTY_TRANSFORM = Affine(2, 0, 0, 0, -2, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Description of a band.
-
-    Attributes:
-        name: Name of the band.
-        unit: Unit of its pixels; empty if they have none.
-    """
-
-    name: str
-    unit: str
 
 
 class GeoTiffWriter:
@@ -274,7 +252,16 @@ class GeoTiffWriter:
             return self._finish(None, {})
 
     def _finish(self, statistics: Statistics | None, tags: Mapping[str, str]) -> Path:
-        metadata = self._encode_metadata(statistics, tags)
+        metadata = encode_metadata(
+            self._grid,
+            self._crs,
+            self._nodata,
+            self._tile_format,
+            self._bands,
+            tags,
+            statistics,
+            self._colours,
+        )
         levels = [self._base] if self._halves is None else self._add_overviews(self._halves)
         if self._layout is Format.COG:
             self._arrange(levels, metadata)
@@ -338,39 +325,11 @@ class GeoTiffWriter:
         Raises:
             RequestError: If it cannot.
         """
-        if not _can_hold(self._crs):
+        if not can_hold_crs(self._crs):
             raise RequestError(
                 f"A GeoTIFF cannot hold the CRS requested for {self._output}, so its position "
                 "would be wrong. Set `crs` to one with an EPSG code, such as EPSG:2961."
             )
-
-    def _encode_metadata(
-        self, statistics: Statistics | None, tags: Mapping[str, str]
-    ) -> list[Entry]:
-        """Let GDAL encode all directory entries that do not concern tiles, in an empty file."""
-        with MemoryFile() as memory, warnings.catch_warnings():
-            # GDAL warns of pixels of one unit at 0, 0, which is the origin of EPSG:3979
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with memory.open(
-                driver="GTiff", width=_EMPTY_EDGE, height=_EMPTY_EDGE, count=len(self._bands),
-                dtype=self._tile_format.dtype, nodata=self._nodata,
-                crs=self._crs, transform=self._grid.transform,
-                tiled=True, blockxsize=_EMPTY_EDGE, blockysize=_EMPTY_EDGE,
-                SPARSE_OK=True, BIGTIFF="YES", INTERLEAVE="BAND",
-                ENDIANNESS="BIG" if self._tile_format.byte_order == ">" else "LITTLE",
-                **({"PHOTOMETRIC": "PALETTE"} if self._colours else {}),
-            ) as dataset:  # fmt: skip
-                if self._colours:
-                    dataset.write_colormap(1, dict(enumerate(self._colours)))
-                dataset.update_tags(AREA_OR_POINT="Area", **tags)
-                dataset.descriptions = tuple(band.name for band in self._bands)
-                if any(band.unit for band in self._bands):
-                    dataset.units = tuple(band.unit for band in self._bands)
-                if statistics is not None:
-                    dataset.update_tags(
-                        1, **make_statistics_tags(statistics, self._grid.window.pixels)
-                    )
-            return read_first_directory(memory.read())
 
     @contextlib.contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -384,33 +343,3 @@ class GeoTiffWriter:
                 f"{self._output} cannot be written: {exc}. Check the folder's permissions and the "
                 "space on the disk."
             ) from exc
-
-
-@functools.lru_cache(maxsize=16)
-def _can_hold(crs: str) -> bool:
-    """Whether a GeoTIFF can hold a CRS: GDAL drops what it has no keys for."""
-    profile = {"width": _EMPTY_EDGE, "height": _EMPTY_EDGE, "count": 1, "dtype": "uint8"}
-    with pinned_gdal(), MemoryFile() as memory:
-        memory.open(driver="GTiff", **profile, crs=crs, transform=_EMPTY_TRANSFORM).close()
-        with memory.open() as dataset:
-            is_stored: bool = dataset.crs == CRS.from_user_input(crs)
-    return is_stored
-
-
-def make_statistics_tags(statistics: Statistics, pixels: int) -> dict[str, str]:
-    """Return the statistics as GDAL writes them, which QGIS and ArcGIS take instead of computing.
-
-    Args:
-        statistics: Statistics of a band.
-        pixels: Number of pixels of the whole band, which the valid share is of.
-    """
-    percent = f"{statistics.percent_of(pixels):.4g}"
-    if percent == "100" and statistics.valid < pixels:
-        percent = "99.999"
-    return {
-        "STATISTICS_MINIMUM": repr(statistics.minimum),
-        "STATISTICS_MAXIMUM": repr(statistics.maximum),
-        "STATISTICS_MEAN": repr(statistics.mean),
-        "STATISTICS_STDDEV": repr(statistics.standard_deviation),
-        "STATISTICS_VALID_PERCENT": percent,
-    }

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hrdem.output.colours import Colour, get_source_colour
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.output.pam import format_class_pam, format_table_pam
 from hrdem.output.paths import get_layer_path
 from hrdem.output.plan_writer import OutputOptions, choose_halving, make_output_crs

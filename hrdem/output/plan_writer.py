@@ -9,7 +9,8 @@ from typing import Any
 from rasterio.crs import CRS
 
 from hrdem.errors import RequestError
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.output.paths import FileKind
 from hrdem.planning.mosaic import Mosaic
 from hrdem.planning.plan import Plan

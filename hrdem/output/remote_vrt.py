@@ -11,7 +11,7 @@ from hrdem.errors import RequestError, SourceError
 from hrdem.geo.nodata import valid_mask
 from hrdem.http.protocol import Http
 from hrdem.http.retry import Retries
-from hrdem.output.geotiff import make_statistics_tags
+from hrdem.output.geotiff_metadata import make_statistics_tags
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.output.provenance import make_tags
 from hrdem.output.vrt import (

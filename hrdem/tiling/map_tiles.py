@@ -15,7 +15,7 @@ from hrdem.errors import HrdemError, RequestError
 from hrdem.geo.grid import Grid, Pixels
 from hrdem.geo.nodata import valid_mask
 from hrdem.http.run_context import RunContext
-from hrdem.jobs.execute import read_pixels
+from hrdem.jobs.read_pixels import read_pixels
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.runtime.limits import DEFAULT_CONNECTIONS
@@ -131,7 +131,7 @@ def read_tile(job: Job, tile: Tile, overlap: int, context: RunContext) -> TilePi
         context: Client, cache folder and memory limit.
 
     Raises:
-        HrdemError: As `hrdem.jobs.execute.read_pixels` does.
+        HrdemError: As `hrdem.jobs.read_pixels.read_pixels` does.
     """
     window = tile.window.grown(overlap).intersection(job.plan.grid.window)
     assert window is not None

@@ -19,7 +19,7 @@ from hrdem.errors import (
 )
 from hrdem.geo.grid import Window
 from hrdem.http.run_context import RunContext
-from hrdem.jobs.execute import read_pixels
+from hrdem.jobs.read_pixels import read_pixels
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.processing.vertical.find_grid import find_shift_grid
 from hrdem.runtime.gdal_env import pinned_gdal

@@ -13,7 +13,8 @@ from rasterio.enums import Resampling
 
 from hrdem.geo.grid import Grid, Pixels, Window
 from hrdem.http.run_context import RunContext
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.processing.halve import Halving, halve
 from hrdem.request.options import Format
 from hrdem.sources.cog import CogSource, probe_cog

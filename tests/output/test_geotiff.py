@@ -19,7 +19,8 @@ from rasterio.crs import CRS
 
 from hrdem.errors import RequestError
 from hrdem.geo.grid import Grid, Pixels
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.processing.statistics import Statistics
 from hrdem.tiff.encode import (
     BLOCK,
@@ -257,7 +258,8 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 from hrdem.geo.grid import Grid
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.tiff.encode import choose_tile_format, encode
 
 output = Path(sys.argv[1])

@@ -27,7 +27,8 @@ from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.grid import Grid, Pixels, Window, snap_grid
 from hrdem.geo.resampling import Resampling, Sampling
 from hrdem.geo.transform import project_points
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.processing import warp
 from hrdem.processing.warp import AlignedRaster, WarpedRaster
 from hrdem.tiff.encode import BLOCK, choose_tile_format, encode

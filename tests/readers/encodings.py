@@ -15,7 +15,8 @@ import numpy as np
 from affine import Affine
 
 from hrdem.geo.grid import Grid, Pixels
-from hrdem.output.geotiff import Band, GeoTiffWriter
+from hrdem.output.geotiff import GeoTiffWriter
+from hrdem.output.geotiff_metadata import Band
 from hrdem.processing.halve import Halving, halve
 from hrdem.request.options import Format
 from hrdem.tiff.encode import DEFLATE, LZW, NO_COMPRESSION, ZSTD, choose_tile_format, encode

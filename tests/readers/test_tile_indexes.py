@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hrdem.http.run_context import RunContext
-from hrdem.jobs.execute import read_pixels
+from hrdem.jobs.read_pixels import read_pixels
 from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.index.tile_index import TILE_INDEX_NAME
 from hrdem.tiling.index.vrt import VRT_NAME

@@ -14,7 +14,7 @@ import rasterio
 
 from hrdem.errors import OutputError
 from hrdem.http.run_context import RunContext
-from hrdem.jobs.execute import read_pixels
+from hrdem.jobs.read_pixels import read_pixels
 from hrdem.tiling.index.write_index import write_index
 from hrdem.tiling.journal import TileState, read_states
 from hrdem.tiling.object_store import ObjectStore, connect
