@@ -14,6 +14,7 @@ from hrdem.errors import RequestError
 
 LANGUAGES = ("en", "fr")
 LAYERS = ("dtm-hillshade", "dsm-hillshade")  # of the map
+MAX_ZOOM = 20  # of its tiles
 FORMATS = ("gtiff", "cog")
 RESAMPLING = ("nearest", "bilinear", "cubic", "average")
 VERTICAL_DATUMS = ("CGVD2013", "CGVD28")

@@ -19,11 +19,6 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the job waits or runs."""
-        return self in (State.QUEUED, State.RUNNING)
-
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:

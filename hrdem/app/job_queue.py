@@ -1,4 +1,4 @@
-"""The queue: jobs wait in the store, run a few at a time, and are told to their pages."""
+"""The queue: jobs wait in the store, run a few at a time, and are reported to their pages."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ from typing import Any, Protocol
 import shapely
 
 import hrdem
-from hrdem.app.choices import LAYERS
+from hrdem.app.choices import LAYERS, MAX_ZOOM
 from hrdem.app.places import read_data
 from hrdem.errors import NetworkError, NoDataError, RequestError
 
 TILE_PIXELS = 256
 MAX_BASEMAP_BYTES = 2_000_000  # of a tile
-MIN_ZOOM, MAX_ZOOM = 6, 20  # a tile of a smaller zoom takes seconds where the WMS fails
+MIN_ZOOM = 6  # a tile of a smaller zoom takes seconds where the WMS fails
 MARGIN_DEGREES = 0.1  # around the simplified shores of Canada
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _EDGE_METRES = math.pi * 6_378_137.0  # of the map, from its middle (EPSG:3857)

@@ -14,7 +14,7 @@ class Recent(Generic[T]):
     """The values that were used last; several threads can use it at the same time.
 
     Args:
-        most: Values that are kept.
+        most: Maximum number of values.
         seconds: Age at which a value is dropped.
     """
 

@@ -74,6 +74,25 @@ def test_an_estimate_is_there_soon_after_each_change(page: Page) -> None:
     assert min(took) < MAX_ESTIMATE_MILLISECONDS
 
 
+def test_a_coordinate_system_is_found_by_a_part_of_its_name(page: Page) -> None:
+    steps.type_box(page, -75.72, 45.40, -75.715, 45.405)
+    steps.wait_for_estimate(page)
+    page.locator("#choices summary").click()
+    page.locator("#choices select[name=crs]").select_option("other")
+    field = page.locator("#choices input[name=crs_other]")
+    for text, found in (("no such system", None), ("mtm zone 9", "EPSG:2951"), ("3161", "3161")):
+        field.fill(text)
+        field.press("Enter")
+        if found is None:
+            page.locator("#choices-trouble .trouble").wait_for()
+        else:
+            page.wait_for_function(
+                "code => document.querySelector('#commands code').textContent.includes(code)",
+                arg=f"--crs EPSG:{found.removeprefix('EPSG:')}",
+            )
+            assert field.input_value() == found
+
+
 def test_a_reload_brings_back_the_area_and_the_choices(page: Page) -> None:
     """Also the jobs, which the server has."""
     steps.type_box(page, -75.72, 45.40, -75.715, 45.405)

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseDegrees } from "../src/area/coordinates.ts";
-import { coarser, parseCrs, parseResolution } from "../src/choices/choices_form.ts";
+import { coarser, parseResolution } from "../src/choices/choices_form.ts";
+import { parseCrs } from "../src/choices/crs_field.ts";
 import { createFormats } from "../src/format/numbers.ts";
 import { climbs, runs } from "../src/measure/profile_chart.ts";
 import { en } from "../src/words/en.ts";
@@ -39,6 +40,8 @@ test("degrees are read as people write them", () => {
 test("a coordinate system is a number or what the user wrote", () => {
   assert.equal(parseCrs(" 2959 "), "EPSG:2959");
   assert.equal(parseCrs("EPSG:2959"), "EPSG:2959");
+  assert.equal(parseCrs("epsg:2959"), "EPSG:2959");
+  assert.equal(parseCrs("mtm 9"), null);
   assert.equal(parseCrs(""), null);
 });
 

@@ -20,19 +20,12 @@ from hrdem.app.state import keep_owner, owner_or_new, state_of
 STATIC = Path(__file__).parents[1] / "static"
 MEDIA_TYPES = {  # not those of the system, which may call a script plain text
     ".css": "text/css; charset=utf-8",
-    ".geojson": "application/geo+json",
     ".html": "text/html; charset=utf-8",
-    ".ico": "image/x-icon",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
-    ".md": "text/plain; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
-    ".pbf": "application/x-protobuf",
-    ".png": "image/png",
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
-    ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2",
 }
 _HASHED = re.compile(r"-[0-9a-f]{10}\.[a-z]+$")
 
@@ -146,7 +139,7 @@ def _read_static(name: str) -> StaticFile:
         raise unknown()
     content = path.read_bytes()
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    media_type = MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+    media_type = MEDIA_TYPES[path.suffix]
     return StaticFile(content, etag, media_type, _HASHED.search(path.name) is not None)
 
 

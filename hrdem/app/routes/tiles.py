@@ -8,11 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hrdem.app.choices import LAYERS
+from hrdem.app.choices import LAYERS, MAX_ZOOM
 from hrdem.app.problems import unknown
 from hrdem.app.state import AppState, state_of
 
-MAX_ZOOM = 20
 BASEMAP = "basemap"  # of Natural Resources Canada: pages need no host but this one
 KEPT = {"cache-control": "private, max-age=600"}  # by the browser
 

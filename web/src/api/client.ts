@@ -2,6 +2,7 @@ import type {
   Area,
   Candidate,
   Config,
+  CrsChoice,
   DescribedArea,
   Estimate,
   ExtractRequest,
@@ -84,6 +85,11 @@ export async function findPlaces(
 ): Promise<Candidate[]> {
   const query = new URLSearchParams({ q: text, lang: language });
   return (await get<{ candidates: Candidate[] }>(`/api/find?${query}`, signal)).candidates;
+}
+
+export async function findCrs(text: string, signal: AbortSignal): Promise<CrsChoice[]> {
+  const query = new URLSearchParams({ q: text });
+  return (await get<{ crs_choices: CrsChoice[] }>(`/api/crs?${query}`, signal)).crs_choices;
 }
 
 export const describeArea = (area: Area): Promise<DescribedArea> => post("/api/area", area);

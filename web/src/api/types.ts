@@ -66,6 +66,11 @@ export interface Survey {
   resolution: number | null;
 }
 
+export interface CrsChoice {
+  code: string;
+  name: string;
+}
+
 export interface Estimate {
   area_km2: number;
   /** null: unknown, as for surveys that are not in the mosaic. */
@@ -82,7 +87,7 @@ export interface Estimate {
   /** null: the catalogue has not answered yet. */
   surveys: Survey[] | null;
   surveys_unknown: boolean;
-  crs_choices: { code: string; name: string }[];
+  crs_choices: CrsChoice[];
   command_line: string;
   python: string;
   warnings: string[];

@@ -4,15 +4,9 @@ import { showTrouble, trouble } from "../dom/trouble.ts";
 import type { Page } from "../page.ts";
 import type { Choices, Estimated } from "../state/state.ts";
 import { collectionName } from "../words/names.ts";
+import { createCrsField, parseCrs } from "./crs_field.ts";
 
 const OTHER = "other";
-
-/** A number or a name of a coordinate system, as the command line takes it. */
-export const parseCrs = (text: string): string | null => {
-  const plain = text.trim();
-  if (plain === "") return null;
-  return /^\d+$/.test(plain) ? `EPSG:${plain}` : plain;
-};
 
 /** null for an empty text, NaN for one that is no positive number. */
 export function parseResolution(text: string): number | null {
@@ -144,6 +138,10 @@ export function createChoicesForm({ store, words }: Page): void {
     });
   }
 
+  createCrsField(input("crs_other"), byId("crs-found"), words, (problem) => {
+    if (problem) showTrouble(problems, problem);
+    else read();
+  });
   form.addEventListener("change", read);
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -14,7 +14,7 @@ export const en = {
   none: "None",
   needs_script: "This page needs JavaScript. Without it, use hrdem extract in a terminal.",
   server_gone:
-    "The server does not answer. If you stopped it, start hrdem app again; this page goes on by itself.",
+    "The server does not answer. If you stopped it, start hrdem app again; this page reconnects by itself.",
 
   // the map
   map: "Map",
@@ -111,6 +111,8 @@ export const en = {
   crs_source: "As the data (EPSG:3979)",
   crs_other: "Another…",
   crs_number: "EPSG number or name",
+  crs_none: (text: string) => `No coordinate system of Canada is called “${text}”.`,
+  crs_none_hint: "Write an EPSG number such as 2959, or words of a name such as mtm 9.",
   resolution: "Pixel size of the file",
   resolution_help: "In units of the coordinate system; empty: as the data.",
   resolution_wrong: "The pixel size is not a positive number.",

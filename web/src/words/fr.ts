@@ -110,6 +110,8 @@ export const fr: Words = {
   crs_source: "Comme les données (EPSG:3979)",
   crs_other: "Autre…",
   crs_number: "Numéro EPSG ou nom",
+  crs_none: (text: string) => `Aucun système de coordonnées du Canada ne s’appelle « ${text} ».`,
+  crs_none_hint: "Écrivez un numéro EPSG comme 2959, ou des mots d’un nom comme mtm 9.",
   resolution: "Taille de pixel du fichier",
   resolution_help: "En unités du système de coordonnées; vide : comme les données.",
   resolution_wrong: "La taille de pixel n’est pas un nombre positif.",
