@@ -25,6 +25,7 @@ def python(*arguments: str, cwd: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_area_example_and_its_relief(tmp_path: Path) -> None:
     printed = python(str(EXAMPLES / "extract_area.py"), "--demo", cwd=tmp_path)
     assert "pixels from 9_2-mosaic-1m" in printed

@@ -103,6 +103,7 @@ def test_what_windows_lacks_is_detected(source: str, fault: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="what Windows refuses is emulated on Linux")
 @pytest.mark.skipif(emulation.VARIABLE in os.environ, reason="it is this run")
 @pytest.mark.slow
+@pytest.mark.long
 def test_outputs_are_written_as_windows_requires() -> None:
     """Locks, atomic writes and outputs, without the calls of POSIX: a part of the whole run."""
     files = ("runtime/test_locks.py", "http/test_part_store.py", "output/test_plan_writer.py")
@@ -118,6 +119,7 @@ def test_outputs_are_written_as_windows_requires() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_output_in_a_code_page(demo: Addresses, tmp_path: Path) -> None:
     """Windows writes text to files and pipes in the code page of the country."""
 

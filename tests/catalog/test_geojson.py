@@ -44,6 +44,7 @@ def test_reading_has_a_time_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(
     sys.platform != "linux" or IS_WINDOWS, reason="the limit is not enforced, or not tested"
 )
@@ -64,6 +65,7 @@ def test_reading_has_a_memory_limit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "document",
     [

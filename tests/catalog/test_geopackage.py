@@ -123,6 +123,7 @@ def test_too_many_outlines_are_refused(path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_truncated_file_is_an_error(path: Path) -> None:
     write_layer(path, [LEFT_HALF] * 500, {"Name": ["A"] * 500})
     whole = path.read_bytes()

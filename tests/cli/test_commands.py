@@ -110,6 +110,7 @@ def test_json_is_one_document_with_a_schema_version(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_preview_demo_draws_a_picture(tmp_path: Path) -> None:
     picture = ["--product", "dtm-hillshade", "-o", "view.png", "--size", "300"]
     done = hrdem("preview", "--demo", *BBOX, *picture, cwd=tmp_path)
@@ -244,6 +245,7 @@ def test_interrupted_extraction_leaves_no_file(demo: Addresses, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_demo_ignores_proxies(tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
     done = hrdem(

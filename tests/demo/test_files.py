@@ -309,6 +309,7 @@ def test_catalogue_has_the_live_quirks(demo: Addresses) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_republished_files_have_new_versions(demo: Addresses, republished: Addresses) -> None:
     query = {"ids": ["9_2-mosaic-1m"], "collections": ["hrdem-mosaic-1m"]}
     before, after = (

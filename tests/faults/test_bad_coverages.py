@@ -271,6 +271,7 @@ def test_timed_out_chunks_are_split(demo: Addresses, http: HttpClient, tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_chunk_size_adapts_to_the_server_time_limit(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,7 @@ def test_failing_wcs_is_a_failure(diagnosed) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("pattern", "old", "new", "name", "said"),
     [
@@ -166,6 +167,7 @@ def test_empty_catalogue_is_reported(http: HttpClient, demo: Addresses) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_silent_service_gets_two_short_attempts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -102,6 +102,7 @@ def test_host_resolving_to_a_private_address_is_blocked(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_blocked_host_leaves_no_open_connection(
     client: HttpClient, inside: Misbehaving, names: dict[str, list[str]]
 ) -> None:
@@ -393,6 +394,7 @@ def overviews_elsewhere(path: Path, elsewhere: str) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("way", [{"engine": "gdal"}, {"via": "vrt"}], ids=["gdal", "vrt"])
 def test_external_overviews_are_not_read(
     demo: Addresses, client: HttpClient, inside: Misbehaving, tmp_path: Path, way: dict

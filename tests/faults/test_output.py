@@ -39,8 +39,15 @@ def extract_nothing(output: Path, overwrite: bool = True) -> None:
 
 @needs_limits
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", ["gtiff", "cog"])
-@pytest.mark.parametrize("limit", [1_500_000, 4_900_000])
+@pytest.mark.parametrize(
+    ("layout", "limit"),
+    [
+        ("gtiff", 1_500_000),
+        pytest.param("gtiff", 4_900_000, marks=pytest.mark.long),
+        pytest.param("cog", 1_500_000, marks=pytest.mark.long),
+        ("cog", 4_900_000),
+    ],
+)
 def test_truncated_file_is_never_published(
     demo: Addresses, tmp_path: Path, layout: str, limit: int
 ) -> None:

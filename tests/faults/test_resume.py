@@ -109,6 +109,7 @@ def test_killed_run_resumes(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_run_says_that_it_can_resume(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:
@@ -124,6 +125,7 @@ def test_interrupted_run_says_that_it_can_resume(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_limit_holds_during_a_run(
     server: Metered, tmp_path: Path, undisturbed: tuple[Path, int]
 ) -> None:
@@ -185,6 +187,7 @@ def test_login_page_does_not_replace_cached_responses(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_no_cache_writes_nothing(server: Metered, tmp_path: Path) -> None:
     process = begun(tmp_path, server, "--no-cache")
     server.begin(SLOW, 20_000_000, lambda: process.send_signal(signal.SIGINT))

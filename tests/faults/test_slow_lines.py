@@ -106,6 +106,7 @@ def certificate(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("piece", [700, 5_000, 40_000])
 def test_slow_ranges_arrive_whole_without_extra_waits(
     certificate: trustme.LeafCert | None, client_of, piece: int

@@ -242,6 +242,7 @@ def test_file_republished_between_plan_and_run_is_detected(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("no_cache", [True, False])
 def test_chunks_use_the_planned_version_only(
     demo: Addresses, http: HttpClient, no_cache: bool
@@ -274,6 +275,7 @@ def test_chunks_use_the_planned_version_only(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_failed_chunk_can_be_computed_later(demo: Addresses, http: HttpClient) -> None:
     down = False
 
@@ -346,6 +348,7 @@ def test_unchanged_file_passes(demo: Addresses, http: HttpClient) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "body", [b"II*\0" + bytes(400), b"<html></html>" * 40], ids=["broken TIFF", "HTML"]
 )

@@ -173,6 +173,7 @@ def test_truncated_file_is_an_error(coverage: bytes, http: HttpClient) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("lost", "kind"),
     [
@@ -210,6 +211,7 @@ def test_lost_range_never_loses_a_project(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_range_lost_once_is_retried(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +244,7 @@ def test_republished_file_is_detected(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_passwords_in_urls_are_redacted(
     coverage: bytes, http: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +259,7 @@ def test_passwords_in_urls_are_redacted(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "document",
     [

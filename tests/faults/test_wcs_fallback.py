@@ -133,6 +133,7 @@ def test_live_catalogue_uses_live_wcs() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_fallbacks_share_the_request_limit(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

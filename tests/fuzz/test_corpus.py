@@ -83,6 +83,7 @@ def test_an_answer_of_a_corpus_ends_well_and_soon(name: str, path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", KINDS)
 def test_changed_answers_end_well_and_soon(name: str) -> None:
     kind = KINDS[name]

@@ -24,6 +24,7 @@ def farthest_from(outline, edges: np.ndarray, crs: str) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.tuples(LONGITUDES, LATITUDES), min_size=3, max_size=3, unique=True))
 def test_edges_stay_within_millimetres(corners) -> None:

@@ -270,6 +270,7 @@ def test_threads_never_share_a_connection(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_many_threads_and_a_server_that_closes_idle_connections(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -85,7 +85,9 @@ def test_tile_border_is_seamless_at_1_m(demo: Addresses, tmp_path: Path) -> None
     ("via", "engine"),
     [("cog", "auto"), ("cog", "gdal"), pytest.param("vrt", "auto", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("collection", ["1m", pytest.param("2m", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "collection", ["1m", pytest.param("2m", marks=[pytest.mark.slow, pytest.mark.long])]
+)
 def test_corner_of_four_tiles_is_seamless(
     demo: Addresses, tmp_path: Path, via: str, engine: str, collection: str
 ) -> None:

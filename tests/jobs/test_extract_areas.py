@@ -93,6 +93,7 @@ def test_pixels_with_centre_inside_are_extracted(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("product", ["dtm", "dtm-slope"])
 def test_warped_area_is_masked_on_its_grid(demo: Addresses, tmp_path: Path, product: str) -> None:
     """The mask does not change pixels inside: slopes and kernels read beyond the outline."""
@@ -242,6 +243,7 @@ def test_like_excludes_crs_and_resolution(tmp_path: Path, params: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_nts_sheet_at_25_m_covers_the_sheet(demo: Addresses, tmp_path: Path) -> None:
     result = hrdem.extract(
         nts="31G/5", product="dtm", crs="EPSG:2959", resolution=25, stac_url=demo.stac,

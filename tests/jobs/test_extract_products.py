@@ -34,7 +34,7 @@ LONG = (pytest.mark.slow, pytest.mark.long)
         pytest.param("chm,dtm,dsm", {**BORDER, "source_band": True}, marks=LONG),
         pytest.param(
             *("dtm,dtm-aspect", {**CIRCLE, "crs": "EPSG:2959", "resolution": 2}),
-            marks=pytest.mark.slow,
+            marks=LONG,
         ),
         pytest.param(
             "dtm-slope,dtm,chm",
@@ -76,6 +76,7 @@ def test_each_tile_is_read_once(tmp_path: Path, demo: Addresses) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_area_that_ends_at_the_edge_of_a_file_is_read_once(
     tmp_path: Path, demo: Addresses
 ) -> None:

@@ -217,6 +217,7 @@ def test_chunk_reads_only_what_it_needs(filled: Store) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_chunk_warps_only_what_it_needs(filled: Store) -> None:
     lazy = load_array(filled, **JOBS["filled and warped"], chunks=128)
     lazy[:128, :128].compute()
@@ -373,6 +374,7 @@ def test_cache_limit_holds_while_a_lazy_array_lives(demo: Addresses, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "via", ["cog", *(pytest.param(via, marks=pytest.mark.long) for via in ("vrt", "wcs"))]
 )

@@ -35,6 +35,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", BOXES)
 def test_both_ways_show_the_same_place(demo: Addresses, tmp_path: Path, name: str) -> None:
     """A swapped axis, or a row or column lost, would tear them apart."""
@@ -73,7 +74,9 @@ GRIDS = {  # over the border of 8_2 and 9_2: grid, pixel size of the overview, m
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "turned")) for name in GRIDS]
+)
 def test_fallback_equals_gdal_warp_of_overview(
     demo: Addresses, http: HttpClient, name: str
 ) -> None:

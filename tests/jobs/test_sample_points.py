@@ -40,7 +40,7 @@ def scatter(count: int) -> np.ndarray:
 @pytest.mark.parametrize(
     "wanted",
     [
-        {"product": "dtm"},
+        pytest.param({"product": "dtm"}, marks=pytest.mark.long),
         pytest.param({"product": "dtm", "fill": "2m,30m"}, marks=pytest.mark.long),
         pytest.param({"product": "dsm-slope"}, marks=pytest.mark.long),
         {"product": "chm"},

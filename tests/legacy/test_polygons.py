@@ -180,6 +180,7 @@ def test_nothing_in_the_area_is_a_warning(caplog: pytest.LogCaptureFixture, suff
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others have no /proc")
 @pytest.mark.slow
+@pytest.mark.long
 def test_ten_thousand_lakes_take_seconds_and_little_memory() -> None:
     """A buffer around all their corners took 8 GB, and did not end in minutes."""
     rng = np.random.default_rng(6)

@@ -62,7 +62,7 @@ def write_cog(
     ("bands", "dtype", "encoding"),
     [
         (1, "float32", (DEFLATE, None)),
-        pytest.param(1, "int16", (ZSTD, 2), marks=pytest.mark.slow),
+        pytest.param(1, "int16", (ZSTD, 2), marks=[pytest.mark.slow, pytest.mark.long]),
         pytest.param(2, "float32", (DEFLATE, 1), marks=pytest.mark.slow),
     ],
 )

@@ -120,7 +120,7 @@ def test_the_layers_of_a_file_that_is_replaced_are_removed(run: Run, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("overwrite", [pytest.param(False, marks=pytest.mark.long), True])
 @pytest.mark.parametrize("failing", ["a.tif", "a.source.tif.aux.xml", "a.stac.json"])
 def test_all_files_are_published_or_none(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool, failing: str

@@ -58,6 +58,7 @@ def test_other_endings_are_refused(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("ending", ["asc", "BIL", "gpkg", "img", "nc", "vrt", "xyz"])
 def test_advice_for_other_formats_works(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ending: str

@@ -40,13 +40,13 @@ CASES = {
 }
 SLOW_CASES = {
     "UTM, cropped, filled": {**SHAPE, **FILLED, **UTM, "feather": 12},
-    "aspect": {**BOX, "product": "dtm-aspect", "aspect_north": "true"},
-    "overviews": {**BOX, "resolution": 7, "resampling": "average"},
-    "slope, UTM, filled": {**BOX, **UTM, **FILLED, "feather": 9, "product": "dtm-slope"},
     "CGVD28, degrees": {**SHAPE, "crs": "EPSG:4617", "resolution": 3e-5,
                         "vertical_datum": "CGVD28"},
 }  # fmt: skip
 LONG_CASES = {
+    "aspect": {**BOX, "product": "dtm-aspect", "aspect_north": "true"},
+    "overviews": {**BOX, "resolution": 7, "resampling": "average"},
+    "slope, UTM, filled": {**BOX, **UTM, **FILLED, "feather": 9, "product": "dtm-slope"},
     "native": BOX,
     "filled, feathered": {**BOX, **FILLED, "feather": 8},
     "odd pixels": {**BOX, **ODD, "source_band": True},

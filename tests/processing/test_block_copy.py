@@ -27,6 +27,7 @@ from hrdem.request.request import Request
 from hrdem.sources.cog import probe_cog
 from tests.cogs import HEIGHT, KINDS, TRANSFORM, URL, WIDTH, Bytes, plan_only_file, write_cog
 
+FAST = {"LZW 3", "LERC ZSTD", "int16", "big-endian BigTIFF", "sparse", "COG"}
 REQUEST = {"bbox": (-75.72, 45.40, -75.70, 45.41), "product": "dtm"}
 
 
@@ -66,7 +67,9 @@ def plan_blocks(content: Bytes, window: Window) -> Plan:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind in FAST else pytest.mark.slow) for kind in KINDS]
+)
 def test_copied_blocks_equal_the_source(tmp_path: Path, kind: str) -> None:
     """Every supported kind of file keeps its pixels, compression, nodata and block size."""
     path = tmp_path / "file.tif"

@@ -119,10 +119,13 @@ def warp_bilinear(dataset: rasterio.DatasetReader, size: float, folder: Path) ->
 
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[pytest.mark.slow] * (case == "UTM, finer")) for case in GRIDS],
+    [
+        pytest.param(case, marks=() if case in ("UTM", "coarse") else pytest.mark.slow)
+        for case in GRIDS
+    ],
 )
 @pytest.mark.parametrize(
-    "resampling", [pytest.param("nearest", marks=pytest.mark.slow), "bilinear"]
+    "resampling", [pytest.param("nearest", marks=[pytest.mark.slow, pytest.mark.long]), "bilinear"]
 )
 def test_output_equals_gdals_warp_of_the_terrain(
     demo: Addresses, tmp_path: Path, case: str, resampling: str
@@ -521,6 +524,7 @@ main()
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("module", "name"),
     [("processing.stage", "merge_tiles"), ("processing.compose", "compose_tiles")],
@@ -560,6 +564,7 @@ sys.exit(code)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is counted in KiB on Linux only")
 @pytest.mark.parametrize(
     "grid",

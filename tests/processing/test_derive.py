@@ -157,7 +157,7 @@ def test_aspect_is_from_true_or_grid_north(demo: Addresses, tmp_path: Path) -> N
     assert 10 < np.median(bearing) < 25, "the convergence of the map in Ottawa"
 
 
-@pytest.mark.parametrize("unit", ["degrees", "percent"])
+@pytest.mark.parametrize("unit", ["degrees", pytest.param("percent", marks=pytest.mark.slow)])
 def test_slope_is_in_degrees_or_percent(tmp_path: Path, store: Store, unit: str) -> None:
     store.add("hrdem-mosaic-1m", make_relief("1m", 900, 900), LEFT, TOP)
     done = extract(store, tmp_path / "a.tif", "dtm-slope", slope_unit=unit)

@@ -379,7 +379,7 @@ def test_feather_distance_is_equal_in_all_directions(tmp_path: Path, store: Stor
     assert right == pytest.approx(160, abs=9)
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "int16"])
+@pytest.mark.parametrize("dtype", ["uint16", pytest.param("int16", marks=LONG)])
 def test_integers_blend_without_overflow(tmp_path: Path, store: Store, dtype: str) -> None:
     fine, coarse = np.full((900, 900), 100, dtype), np.full((450, 450), 140, dtype)
     fine[:, 450:] = 255
@@ -414,7 +414,7 @@ def test_only_visible_tier_edges_are_counted(tmp_path: Path, store: Store, crop:
     assert second.pixels == 0
 
 
-@pytest.mark.parametrize("tier", ["1m", "2m", pytest.param("30m", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("tier", ["1m", "2m", pytest.param("30m", marks=LONG)])
 @pytest.mark.parametrize("feather", [pytest.param(0, marks=pytest.mark.slow), 60])
 @pytest.mark.parametrize(
     "grid",

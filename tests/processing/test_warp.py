@@ -173,7 +173,7 @@ WriteNeeded = Callable[..., tuple[Path, Grid, Pixels]]
 @pytest.mark.parametrize("crs", sorted(PLACES))
 @pytest.mark.parametrize(
     "resolution",
-    [pytest.param(0.7, marks=pytest.mark.slow), 1, pytest.param(2.3, marks=pytest.mark.slow)],
+    [pytest.param(0.7, marks=LONG), 1, pytest.param(2.3, marks=pytest.mark.slow)],
 )
 def test_nearest_is_the_pixel_under_the_centre(
     write_needed: WriteNeeded, crs: str, resolution: float
@@ -236,7 +236,7 @@ def convolve(
 @pytest.mark.parametrize(
     ("crs", "resolution", "width"),
     [
-        pytest.param("EPSG:2961", 1, 1, marks=pytest.mark.slow),
+        pytest.param("EPSG:2961", 1, 1, marks=LONG),
         ("EPSG:2961", 3, 3.1),
         pytest.param("EPSG:26910", 3, 3.0, marks=pytest.mark.slow),
         ("EPSG:3979", 3, 3),
@@ -289,9 +289,9 @@ def warp_with_gdal(path: Path, grid: Grid, resampling: Resampling, width: float)
     ("crs", "resolution", "width"),
     [
         ("EPSG:2961", 1.3, 1.3),
-        pytest.param("EPSG:26910", 4, 4.0, marks=pytest.mark.slow),
+        pytest.param("EPSG:26910", 4, 4.0, marks=LONG),
         pytest.param("EPSG:4326", 0.8, 1, marks=pytest.mark.slow),
-        pytest.param("EPSG:3979", 5, 5, marks=pytest.mark.slow),
+        pytest.param("EPSG:3979", 5, 5, marks=LONG),
     ],
 )
 @pytest.mark.parametrize("resampling", sorted(Resampling))
@@ -338,6 +338,7 @@ def test_pixels_do_not_depend_on_blocks(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @RELAXED
 @given(
     crs=ANY_CRS,
@@ -480,8 +481,8 @@ def test_ties_are_decided_by_exact_arithmetic(
         NODATA,
         pytest.param(0.0, marks=pytest.mark.slow),
         float("nan"),
-        pytest.param(float("-inf"), marks=pytest.mark.slow),
-        pytest.param(1e30, marks=pytest.mark.slow),
+        pytest.param(float("-inf"), marks=LONG),
+        pytest.param(1e30, marks=LONG),
     ],
 )
 @pytest.mark.parametrize("resampling", sorted(Resampling))
@@ -537,6 +538,7 @@ def test_wgs_84_and_nad83_are_treated_as_nad83_csrs(write_needed: WriteNeeded, c
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "resampling", [pytest.param(Resampling.NEAREST, marks=LONG), Resampling.CUBIC]
 )
@@ -551,6 +553,7 @@ def test_border_around_blocks_changes_no_pixel(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_pixels_outside_the_source_are_nodata(write_needed: WriteNeeded) -> None:
     grid = make_grid("EPSG:2961", 1, 100)
     path, _, _ = write_needed(grid, Resampling.BILINEAR)
@@ -624,6 +627,7 @@ print(maximum, status[status.index("VmHWM:") + 1])
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc elsewhere")
 @pytest.mark.parametrize("resampling", ["average", pytest.param("bilinear", marks=LONG)])
 def test_memory_does_not_grow_with_the_scale(tmp_path: Path, resampling: str) -> None:

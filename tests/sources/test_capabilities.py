@@ -267,6 +267,7 @@ def test_entities_in_a_description_are_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_largest_document_takes_bounded_memory() -> None:
     body = offered("<a>" * 150_000, "</a>" * 150_000, "<b/>" * 250_000, summary("deep"))
     assert len(body) < 2 << 20 < len(body) * 1.1

@@ -107,6 +107,7 @@ def test_requests_are_on_the_lattice(demo: Addresses, noting: Noting, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_chunks_grow_with_the_server(demo: Addresses, noting: Noting, tmp_path: Path) -> None:
     box = (1_498_000, -173_000, 1_501_000, -170_000)
     result = extract(demo, tmp_path / "out.tif", box, via="wcs", http=noting)

@@ -77,7 +77,11 @@ if __name__ == "__main__":
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "tile"),
-    [(signal.SIGINT, "sleep-60"), (signal.SIGKILL, "sleep-60"), (signal.SIGKILL, "computes-0")],
+    [
+        pytest.param(signal.SIGINT, "sleep-60", marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, "sleep-60", marks=pytest.mark.long),
+        (signal.SIGKILL, "computes-0"),
+    ],
 )
 def test_workers_end_with_their_driver(number: int, tile: str, tmp_path: Path) -> None:
     script = tmp_path / "driver.py"
