@@ -71,10 +71,11 @@ class Item:
         collection: Id of its collection.
         updated: Time of its last publication according to the catalogue, or empty.
         datetime: Date of the newest survey in it, or empty; not the date of each pixel.
-        footprint: Outline in EPSG:3979; None if the catalogue has none in that CRS.
+        footprint: Outline in EPSG:3979, which may be wrong; None if there is none in that CRS.
         assets: Its files, in the catalogue's order.
         created: Time of its first publication according to the catalogue, or empty.
         cite_as: Persistent address to cite it by, such as that of its DOI, or empty.
+        geometry: Outline in degrees, by which a catalogue searches; None if it is unusable.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Item:
     assets: tuple[Asset, ...]
     created: str = ""
     cite_as: str = ""
+    geometry: shapely.Geometry | None = None
 
     @property
     def times(self) -> tuple[dt.datetime, dt.datetime, dt.datetime]:
@@ -141,6 +143,7 @@ def parse_item(feature: Mapping[str, Any], address: str) -> Item:
             assets=tuple(_parse_assets(feature, _find_base(feature, address))),
             created=_clean_text(properties.get("created")),
             cite_as=_find_identifier(feature),
+            geometry=_parse_outline(feature.get("geometry")),
         )
     except (
         AttributeError,
@@ -251,13 +254,17 @@ def _encode_url(url: str) -> str:
 
 
 def _parse_footprint(properties: Mapping[str, Any]) -> shapely.Geometry | None:
-    """Return the geometry of the projection extension, if it is in EPSG:3979 and usable.
+    """Return the geometry of the projection extension, if it is in EPSG:3979 and usable."""
+    if properties.get("proj:epsg") != 3979 and properties.get("proj:code") != "EPSG:3979":
+        return None
+    return _parse_outline(properties.get("proj:geometry"))
+
+
+def _parse_outline(geometry: Any) -> shapely.Geometry | None:
+    """Return a geometry of GeoJSON.
 
     An invalid outline, or one with too many vertices, counts as missing.
     """
-    if properties.get("proj:epsg") != 3979 and properties.get("proj:code") != "EPSG:3979":
-        return None
-    geometry = properties.get("proj:geometry")
     if not geometry:
         return None
     with np.errstate(invalid="ignore"):  # coordinates that are not finite are checked below

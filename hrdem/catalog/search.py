@@ -17,10 +17,8 @@ from hrdem.catalog.search_area import (
     Box,
     make_polygon,
     make_search,
-    measure_search_margin,
     snap_box,
     trace_search_area,
-    widen_box,
 )
 from hrdem.catalog.stac_io import fetch_pages
 from hrdem.errors import CatalogError, NoDataError, NotCachedError, ServerError
@@ -95,8 +93,12 @@ def _search(aoi: Aoi, bounds: Box, collection: Collection, stac_url: str, http: 
 
 
 def _filter_near(aoi: Aoi, found: list[Item]) -> list[Item]:
-    reach = shapely.box(*widen_box(aoi.bounds, measure_search_margin(aoi.bounds)))
-    return [item for item in found if item.footprint is None or item.footprint.intersects(reach)]
+    """Return the items that a search of the area itself finds, of those of a wider one."""
+    ring = trace_search_area(aoi.bounds)
+    if ring is None:
+        return found
+    area = shapely.Polygon(ring)
+    return [item for item in found if item.geometry is None or item.geometry.intersects(area)]
 
 
 def _find_cached_query(

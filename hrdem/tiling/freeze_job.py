@@ -102,7 +102,9 @@ def _reduce(plan: Plan) -> Plan:
 
     def reduce_source(source: PlannedSource) -> PlannedSource:
         _check_address(source.file.display_url)
-        items = tuple(replace(item, footprint=None, assets=()) for item in source.items)
+        items = tuple(
+            replace(item, footprint=None, geometry=None, assets=()) for item in source.items
+        )
         return replace(source, items=items)
 
     def reduce_mosaic(mosaic: Mosaic) -> Mosaic:

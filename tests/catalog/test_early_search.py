@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import time
@@ -87,6 +88,26 @@ def test_search_of_another_area_is_sent_again(demo: Addresses) -> None:
         http.metadata.early_searches[url, "hrdem-mosaic-1m"] = ring
         found = hrdem.search(bbox=OTTAWA, stac_url=url, no_cache=True, http=http)
     assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
+
+
+@pytest.mark.usefixtures("first_call")
+def test_no_search_hides_a_file_by_its_outline(demo: Addresses) -> None:
+    """A first call and a session dropped what `proj:geometry` puts elsewhere: nodata, exit 0."""
+    elsewhere = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]}
+
+    def script(request: ServerRequest) -> Reply:
+        found = json.loads(forward(request, demo.url, server.url).body)
+        for item in found["features"]:
+            item["properties"]["proj:geometry"] = elsewhere
+        return Reply.json(found)
+
+    with misbehaving(script) as server, hrdem.Session() as session:
+        url, area = f"{server.url}/stac/api/", {"bbox": OTTAWA, "product": "dtm"}
+        with search_early(complete(fields.PLAN, {**area, "stac_url": url})) as early:
+            assert early is not None
+            for http in (early, session, session):
+                found = search_items(Aoi.from_bbox(OTTAWA), get_collection("1m"), url, http)
+                assert [item.id for item in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
 @pytest.mark.usefixtures("first_call")
