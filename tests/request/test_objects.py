@@ -15,7 +15,7 @@ import shapely
 
 from hrdem.errors import RequestError
 from hrdem.request.aoi.parse import parse_aoi
-from hrdem.request.aoi.vector import read_shape
+from hrdem.request.aoi.vector import read_parts, read_shape
 
 SQUARE = shapely.box(-75.72, 45.40, -75.715, 45.403)
 NEXT = shapely.box(-75.715, 45.40, -75.71, 45.403)
@@ -66,6 +66,19 @@ def test_geodataframe_without_crs_needs_aoi_crs() -> None:
     assert read_shape(bare, "EPSG:4617").geometry.equals(FRAME.union_all())
 
 
+@pytest.mark.parametrize("parameter", ["points", "line"])
+def test_messages_name_the_parameters_of_points_and_lines(parameter: str) -> None:
+    """They named `aoi_crs`, so that the advice was left out where nothing has it."""
+    bare = FRAME.set_crs(None, allow_override=True)
+    with pytest.raises(RequestError, match=f"does not declare .*`{parameter}_crs=EPSG:4326`"):
+        read_parts(bare, parameter=parameter)
+    with pytest.raises(RequestError, match=f"but `{parameter}_crs` is EPSG:4326"):
+        read_parts(UTM, "EPSG:4326", parameter=parameter)
+    for wrong in (5, [], FRAME.drop(columns="geometry")):
+        with pytest.raises(RequestError, match=f"^`{parameter}` is "):
+            read_parts(wrong, parameter=parameter)
+
+
 def test_other_columns_are_not_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """For __geo_interface__ geopandas makes a dictionary of each row."""
 
@@ -110,7 +123,7 @@ def test_geojson_text_in_another_crs() -> None:
     [
         ([FRAME, UTM], r"several CRSs: .* in EPSG:4617, .* in EPSG:2959\. Bring them to one"),
         ([], "`aoi` is empty"),
-        ([5], "type int, which is not an area"),
+        ([5], "type int, which is no shape"),
         (geopandas.GeoDataFrame({"a": [1]}), "GeoDataFrame without geometries"),
         (pd.DataFrame({"a": ["b.shp"]}), "DataFrame without geometries"),
         (FRAME.iloc[:0], "is empty"),

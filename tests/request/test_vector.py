@@ -287,7 +287,7 @@ def test_invalid_geojson_is_refused(source) -> None:
 
 
 def test_object_without_geometry_is_refused() -> None:
-    with pytest.raises(RequestError, match="type int, which is not an area"):
+    with pytest.raises(RequestError, match="type int, which is no shape"):
         read_shape(5)
 
 

@@ -17,34 +17,38 @@ from hrdem.request.aoi.shape_part import Attributes, Selection, ShapePart, descr
 from hrdem.request.convert import parse_crs
 
 
-def read_object(source: Any, selection: Selection | None = None) -> Iterator[ShapePart]:
+def read_object(
+    source: Any, parameter: str, selection: Selection | None = None
+) -> Iterator[ShapePart]:
     """Yield the shapes that an object of Python other than a path or a list holds.
 
     Args:
         source: A GeoDataFrame, a GeoSeries, or its array; a geometry of shapely, or another object
             with ``__geo_interface__``; a GeoJSON mapping.
+        parameter: Name of the parameter that it was passed for, for messages.
         selection: Column of a GeoDataFrame that is read; None for none.
 
     Raises:
         RequestError: If it is none of these, or has no such column.
     """
     if hasattr(type(source), "total_bounds"):
-        yield _read_frame(source, selection)
+        yield _read_frame(source, parameter, selection)
         return
-    check_selectable(selection, "aoi")
+    check_selectable(selection, parameter)
     if isinstance(source, BaseGeometry):
         yield from read_geometries([source])
     elif isinstance(source, Mapping):
         yield from read_geojson([source])
     elif hasattr(type(source), "columns"):
-        raise _no_geometry_error(source)
+        raise _no_geometry_error(source, parameter)
     elif isinstance(mapping := getattr(source, "__geo_interface__", None), Mapping):
         crs = getattr(source, "crs", None)
-        yield from read_geojson([mapping], declared=None if crs is None else convert_crs(crs))
+        declared = None if crs is None else _convert_crs(crs, parameter)
+        yield from read_geojson([mapping], declared=declared)
     else:
         raise RequestError(
-            f"`aoi` is of the type {type(source).__name__}, which is not an area. Give the path of "
-            "a vector file, WKT, a GeoDataFrame, a GeoJSON mapping, a geometry that has "
+            f"`{parameter}` is of the type {type(source).__name__}, which is no shape. Give the "
+            "path of a vector file, WKT, a GeoDataFrame, a GeoJSON mapping, a geometry that has "
             "__geo_interface__, or a list of them."
         )
 
@@ -58,7 +62,7 @@ def read_geometries(geometries: Sequence[BaseGeometry]) -> Iterator[ShapePart]:
         yield ShapePart(same, f"EPSG:{srid}" if srid > 0 else None, describe(same))
 
 
-def convert_crs(crs: object) -> str:
+def _convert_crs(crs: object, parameter: str) -> str:
     """Return the CRS of an object as text.
 
     Raises:
@@ -67,22 +71,22 @@ def convert_crs(crs: object) -> str:
     try:
         return parse_crs(crs)
     except ValueError as exc:
-        raise RequestError(f"The CRS of `aoi`: {exc}") from exc
+        raise RequestError(f"The CRS of `{parameter}`: {exc}") from exc
 
 
-def _read_frame(frame: Any, selection: Selection | None) -> ShapePart:
+def _read_frame(frame: Any, parameter: str, selection: Selection | None) -> ShapePart:
     """Return the geometries of a GeoDataFrame or a GeoSeries, and the column that is selected."""
     try:
         column = frame.geometry if hasattr(type(frame), "geometry") else frame
         crs = frame.crs
     except AttributeError as exc:  # of a GeoDataFrame without an active geometry
-        raise _no_geometry_error(frame) from exc
+        raise _no_geometry_error(frame, parameter) from exc
     geometries = np.asarray(column, dtype=object)
     if not (shapely.is_geometry(geometries) | shapely.is_missing(geometries)).all():
-        raise _no_geometry_error(frame)
+        raise _no_geometry_error(frame, parameter)
     count = len(geometries)
     label = f"{type(frame).__name__} of {count:,} {'row' if count == 1 else 'rows'}"
-    declared = None if crs is None else convert_crs(crs)
+    declared = None if crs is None else _convert_crs(crs, parameter)
     attributes = None
     if selection is not None:
         fields = [each for each in getattr(frame, "columns", ()) if isinstance(each, str)]
@@ -95,10 +99,10 @@ def _read_frame(frame: Any, selection: Selection | None) -> ShapePart:
     return ShapePart(geometries, declared, label, must_declare=True, attributes=attributes)
 
 
-def _no_geometry_error(table: object) -> RequestError:
+def _no_geometry_error(table: object, parameter: str) -> RequestError:
     return RequestError(
-        f"`aoi` is a table of the type {type(table).__name__} without geometries of shapely. Give "
-        "a GeoDataFrame that has an active geometry, or a GeoSeries."
+        f"`{parameter}` is a table of the type {type(table).__name__} without geometries of "
+        "shapely. Give a GeoDataFrame that has an active geometry, or a GeoSeries."
     )
 
 

@@ -37,6 +37,8 @@ from hrdem.request.aoi.wkt import read_wkt
 from hrdem.request.protocols import AoiLike
 
 STANDARD_INPUT = "-"
+#: parameter that names the CRS of a shape which declares none, where it is not ``aoi_crs``
+_CRS_PARAMETERS = {"points": "points_crs", "line": "line_crs"}
 _SUFFIXES_OF_JSON = (".geojson", ".json")
 _SUFFIXES_OF_DATA = (*_SUFFIXES_OF_JSON, ".shp", ".gpkg", ".kml", ".gml", ".fgb", ".tab", ".gdb")
 
@@ -106,7 +108,7 @@ def read_parts(
             "Leave `layer` out."
         )
     if not parts:
-        raise RequestError(f"`{parameter}` is empty. Give an area that has a polygon.")
+        raise RequestError(f"`{parameter}` is empty. Give at least one shape.")
     return parts, _agree_on_crs(parts, crs, parameter)
 
 
@@ -121,7 +123,7 @@ def _read_parts(
     if isinstance(source, str | os.PathLike):
         yield from _read_text(os.fspath(source), layer, parameter, near, selection)
     elif (items := iterate(source)) is None:
-        yield from read_object(source, selection)
+        yield from read_object(source, parameter, selection)
     elif len(items) and all(isinstance(each, BaseGeometry) for each in items):
         check_selectable(selection, parameter)
         yield from read_geometries(items)
@@ -203,12 +205,13 @@ def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None, parameter: str) -
     for part in parts:
         alike.setdefault((part.declared, part.must_declare), part)
     agreed: dict[str, ShapePart] = {}
+    name = _CRS_PARAMETERS.get(parameter, "aoi_crs")
     for part in alike.values():
-        own = _reconcile_crs(part.declared, crs, part.subject)
+        own = _reconcile_crs(part.declared, crs, part.subject, name)
         if own is None and part.must_declare:
             raise RequestError(
                 f"{part.subject} does not declare its CRS. Give it, for example "
-                "`aoi_crs=EPSG:4326` (degrees) or `aoi_crs=EPSG:2959` (metres)."
+                f"`{name}=EPSG:4326` (degrees) or `{name}=EPSG:2959` (metres)."
             )
         agreed.setdefault(own or DEGREES_CRS, part)
     first, *others = agreed
@@ -276,8 +279,10 @@ def _read_standard_input(parameter: str) -> bytes:
     return data
 
 
-def _reconcile_crs(declared: str | None, requested: str | None, what: str) -> str | None:
-    """Return the CRS of a shape from what it declares and what the user requests."""
+def _reconcile_crs(
+    declared: str | None, requested: str | None, what: str, parameter: str
+) -> str | None:
+    """Return the CRS of a shape from what it declares and what a parameter requests."""
     if declared is None:
         return None if requested is None else drop_vertical(requested)
     try:
@@ -286,7 +291,7 @@ def _reconcile_crs(declared: str | None, requested: str | None, what: str) -> st
         raise RequestError(f"{what} declares a CRS that cannot be used: {exc}") from exc
     if requested is not None and not is_same_crs(own, drop_vertical(requested)):
         raise RequestError(
-            f"{what} declares the CRS {describe_crs(own)}, but `aoi_crs` is "
-            f"{describe_crs(requested)}. Leave `aoi_crs` out, or correct what is declared."
+            f"{what} declares the CRS {describe_crs(own)}, but `{parameter}` is "
+            f"{describe_crs(requested)}. Leave `{parameter}` out, or correct what is declared."
         )
     return own
