@@ -24,7 +24,13 @@ for path in paths:
     for header in headers:
         lines = (line.split("=", 1) for line in header.read_text().splitlines() if "=" in line)
         info = {key.strip(): value.strip() for key, value in lines}
-        kind = {"FLOAT": "<f4", "BYTE_UNSIGNED": "u1"}[info["DATAFORMAT"]]
+        kinds = {
+            "FLOAT": "<f4",
+            "BYTE_UNSIGNED": "u1",
+            "SHORTINT": "<i2",
+            "SHORTINT_UNSIGNED": "<u2",
+        }
+        kind = kinds[info["DATAFORMAT"]]
         width, height = int(info["CELLCOUNT_X"]), int(info["CELLCOUNT_Y"])
         grid = np.fromfile(header.with_suffix(".sdat"), kind).reshape(height, width)
         pixels += grid[::-1].astype("<f4").tobytes()
