@@ -143,7 +143,6 @@ COVERED_BY = {
     "hrdem.pictures.words": "pictures/test_terminal.py",
     "hrdem.pictures_api": "jobs/test_view.py",
     "hrdem.planning.cost": "faults/test_resume.py",
-    "hrdem.planning.estimate": "jobs/test_extract.py",
     "hrdem.planning.find_flights": "processing/test_survey_years.py",
     "hrdem.planning.find_gaps": "jobs/test_partial.py",
     "hrdem.planning.flight": "processing/test_survey_years.py",

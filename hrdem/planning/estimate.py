@@ -16,7 +16,8 @@ from hrdem.geo.transform import project_points
 from hrdem.http.protocol import Http
 from hrdem.planning.cost import measure_costs
 from hrdem.planning.mosaic import Mosaic, PlannedSource
-from hrdem.planning.plan import Plan
+from hrdem.planning.plan import Plan, Tier
+from hrdem.runtime.threads import map_in_order, thread_pool
 
 SAMPLE_EDGE_PIXELS = 256  # of the overview, and of the output, that coverage is estimated from
 
@@ -60,14 +61,16 @@ def estimate_plan(plan: Plan, http: Http) -> Estimate:
     """
     points = _sample_points(plan)
     covered = np.zeros(len(points), np.bool_)
-    shares = {}
+    shares = dict.fromkeys((source.name for source in plan.sources), 0.0)
     for tier in plan.tiers:
+        if covered.all():  # what is coarser is read nowhere
+            break
+        samples = _read_samples(tier, http)
         in_tier = ~covered  # points that have data in all surfaces of the tier
         for mosaic in tier.mosaics:
             in_mosaic = np.zeros_like(covered)
             for source in mosaic.sources:
-                pixels = source.file.sample(source.src_window, SAMPLE_EDGE_PIXELS, http)
-                valid = _is_valid_at(points, pixels, source, mosaic)
+                valid = _is_valid_at(points, samples[source.name], source, mosaic)
                 shares[source.name] = 100 * float((valid & ~covered).sum()) / len(points)
                 in_mosaic |= valid
             in_tier &= in_mosaic
@@ -83,6 +86,21 @@ def estimate_plan(plan: Plan, http: Http) -> Estimate:
         coverage_percent=100 * float(covered.sum()) / len(points),
         coverage_percent_by_item=shares,
     )
+
+
+def _read_samples(tier: Tier, http: Http) -> dict[str, Pixels]:
+    """Read a reduced copy of the window of each source of a tier, several at a time."""
+    sources = [source for mosaic in tier.mosaics for source in mosaic.sources]
+    if not sources:
+        return {}
+    threads = min(http.max_connections, *(source.file.max_fetchers for source in sources))
+
+    def read(source: PlannedSource) -> Pixels:
+        return source.file.sample(source.src_window, SAMPLE_EDGE_PIXELS, http)
+
+    with thread_pool(min(threads, len(sources)), "sample") as pool:
+        samples = map_in_order(pool, read, sources, len(sources))
+        return dict(zip([source.name for source in sources], samples, strict=True))
 
 
 def _sample_points(plan: Plan) -> NDArray[np.float64]:
