@@ -61,7 +61,6 @@ COVERED_BY = {
     "hrdem.app.job_process": "app/test_job_queue.py",
     "hrdem.app.estimates": "app/test_looks.py",
     "hrdem.app.heights": "app/test_looks.py",
-    "hrdem.app.pictures": "app/test_looks.py",
     "hrdem.app.shared_session": "app/test_looks.py",
     "hrdem.app.surveys": "app/test_looks.py",
     "hrdem.app.recent": "app/test_looks.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import struct
 import tempfile
 import zlib
@@ -16,6 +15,7 @@ import shapely
 import hrdem
 from hrdem.app.choices import LAYERS, MAX_ZOOM
 from hrdem.app.places import read_data
+from hrdem.app.web_mercator import Box, get_bounds, unproject_box
 from hrdem.errors import NetworkError, NoDataError, RequestError
 
 TILE_PIXELS = 256
@@ -23,7 +23,6 @@ MAX_BASEMAP_BYTES = 2_000_000  # of a tile
 MIN_ZOOM = 6  # a tile of a smaller zoom takes seconds where the WMS fails
 MARGIN_DEGREES = 0.1  # around the simplified shores of Canada
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_EDGE_METRES = math.pi * 6_378_137.0  # of the map, from its middle (EPSG:3857)
 
 
 class DrawingServices(Protocol):
@@ -113,13 +112,6 @@ def fetch_basemap(z: int, x: int, y: int, session: hrdem.Session, address: str) 
     return body
 
 
-def get_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
-    """Return left, bottom, right, top of a tile in EPSG:3857, metres."""
-    size = 2 * _EDGE_METRES / (1 << z)
-    left, top = x * size - _EDGE_METRES, _EDGE_METRES - y * size
-    return left, top - size, left + size, top
-
-
 @functools.cache
 def make_empty_tile() -> bytes:
     """Return a transparent PNG: one palette entry (PNG 1.2, 11.2 and 11.3.2)."""
@@ -139,13 +131,8 @@ def make_empty_tile() -> bytes:
     return _PNG_SIGNATURE + b"".join(parts)
 
 
-def _is_in_canada(bounds: tuple[float, float, float, float]) -> bool:
-    left, bottom, right, top = bounds
-    west, east = (math.degrees(edge / 6_378_137.0) for edge in (left, right))
-    south, north = (
-        math.degrees(math.atan(math.sinh(edge / 6_378_137.0))) for edge in (bottom, top)
-    )
-    box = shapely.box(west, south, east, north)
+def _is_in_canada(bounds: Box) -> bool:
+    box = shapely.box(*unproject_box(bounds))
     return bool(shapely.dwithin(_read_provinces(), box, MARGIN_DEGREES).any())
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import hrdem
 from hrdem.app.choices import area_parameters
 from hrdem.app.settings import Services
+from hrdem.app.web_mercator import project_box
 
 PICTURE_PIXELS = 512  # longer edge of a preview
 _SHADES = {"dtm": "dtm-hillshade", "dsm": "dsm-hillshade", "chm": "dsm-hillshade"}
@@ -22,7 +23,9 @@ def draw_area(
     session: hrdem.Session,
     services: Services,
 ) -> bytes:
-    """Draw an area as a PNG: the shaded relief of heights, or the first product itself.
+    """Draw the box around an area as a PNG: the shaded relief of heights, or the first product.
+
+    The picture is in the map's projection, so it lies between the corners of the box in degrees.
 
     Args:
         request: The checked request.
@@ -34,6 +37,7 @@ def draw_area(
         HrdemError: If there is no data, or a service fails.
     """
     product = request["products"][0]
+    box = hrdem.outline(**area_parameters(request["area"], area_file)).bbox
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         output = Path(folder, "preview.png")
         hrdem.preview(
@@ -42,7 +46,8 @@ def draw_area(
             collection=request["collection"],
             size=PICTURE_PIXELS,
             output=output,
-            **area_parameters(request["area"], area_file),
+            bbox=project_box(box),
+            bbox_crs="EPSG:3857",
             **services.drawing,
         )
         return output.read_bytes()

@@ -21,7 +21,8 @@ from rasterio.warp import Resampling, reproject
 
 import hrdem
 from hrdem.app.choices import LAYERS
-from hrdem.app.map_tiles import draw, fetch_basemap, get_bounds, make_empty_tile
+from hrdem.app.map_tiles import draw, fetch_basemap, make_empty_tile
+from hrdem.app.web_mercator import get_bounds
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights_at
 from hrdem.errors import RequestError
@@ -118,17 +119,6 @@ def test_tiles_without_the_wms_are_where_gdaldem_shades_the_exact_heights(
         light, _ = pixels_of(draw("dtm-hillshade", *OTTAWA, session, services))
     assert np.abs(measure_shift(light, shade)).max() < 0.02
     assert np.abs(light.astype(float) - shade).mean() < 2.5
-
-
-def test_bounds_are_those_of_web_mercator() -> None:
-    """The corners of the map, and a tile from the formulas of the slippy map."""
-    edge = 20_037_508.342_789_244  # of EPSG:3857
-    assert get_bounds(0, 0, 0) == pytest.approx((-edge, -edge, edge, edge))
-    z, x, y = OTTAWA
-    left, _, _, top = get_bounds(z, x, y)
-    assert math.degrees(left / 6_378_137) == pytest.approx(x / 2**z * 360 - 180)
-    latitude = math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * y / 2**z))))
-    assert math.degrees(math.atan(math.sinh(top / 6_378_137))) == pytest.approx(latitude)
 
 
 @pytest.mark.parametrize(

@@ -20,17 +20,29 @@ if TYPE_CHECKING:
 IMAGES = Path(__file__).parents[2] / "docs/images"
 WIDE = {"width": 1120, "height": 700}
 PHONE = {"width": 360, "height": 640}
+STILL_MILLISECONDS = 2_000  # a tile of the hillshade takes less
+MAX_LOOKS = 8  # a job that runs never stands still
 COLOURS = 96  # enough for a page
 
 
 def take(page: Page, name: str, part: str = "body") -> None:
     """Write a picture of the page, or a part of it, as docs/images/app-NAME.png."""
-    page.wait_for_timeout(1500)  # the map draws on
-    with Image.open(io.BytesIO(page.locator(part).screenshot())) as picture:
+    with Image.open(io.BytesIO(_wait_until_drawn(page, part))) as picture:
         few = picture.convert("RGB").quantize(
             COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
         )
         few.save(IMAGES / f"app-{name}.png", optimize=True)
+
+
+def _wait_until_drawn(page: Page, part: str) -> bytes:
+    """Return a picture that stays as it is: the map draws on while its tiles arrive."""
+    drawn = page.locator(part).screenshot()
+    for _ in range(MAX_LOOKS):
+        page.wait_for_timeout(STILL_MILLISECONDS)
+        drawn, before = page.locator(part).screenshot(), drawn
+        if drawn == before:
+            break
+    return drawn
 
 
 def choose_area(page: Page) -> None:
