@@ -299,6 +299,14 @@ def test_invalid_polygon_is_repaired_with_a_warning(caplog) -> None:
     assert "was not valid (Self-intersection[-75.5 45.5]) and was repaired" in record.message
 
 
+def test_polygon_that_crosses_itself_everywhere_is_refused(caplog) -> None:
+    corners = np.random.default_rng(0).uniform((-76, 45), (-75, 46), (1_000, 2))
+    message = r"1,001 corners .* is not valid: its edges cross in about .* places.*Fix geometries"
+    with pytest.raises(RequestError, match=message):
+        read_shape(shapely.Polygon(corners))
+    assert not caplog.records, "nothing was repaired"
+
+
 @pytest.mark.parametrize("inner", [shapely.box(-75.5, 45.5, -74, 47), NEXT, SQUARE.buffer(-0.1)])
 def test_polygons_of_one_geometry_may_overlap(caplog, inner) -> None:
     """They were repaired together, which cut the overlap out of the area."""

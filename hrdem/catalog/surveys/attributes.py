@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from hrdem.geo.repair import repair_geometry
 from hrdem.runtime.text import to_one_line
 
 MAX_VALUE_CHARACTERS = 500
@@ -153,8 +154,7 @@ def _clip(area: shapely.Polygon, geometry: shapely.Geometry) -> shapely.Geometry
     if not np.isfinite(shapely.get_coordinates(geometry)).all():
         raise ValueError("it has an outline with coordinates that are not finite numbers")
     try:
-        valid = geometry if shapely.is_valid(geometry) else shapely.make_valid(geometry)
-        return shapely.intersection(valid, area)
+        return shapely.intersection(repair_geometry(geometry), area)
     except shapely.errors.GEOSException as exc:
         raise ValueError(
             f"it has an outline that cannot be intersected with the area ({exc})"

@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
+from hrdem.geo.repair import repair_geometry
 from hrdem.geo.reproject import project_geometry
 from hrdem.geo.transform import project_points
 
@@ -24,7 +25,7 @@ def extract_polygons(geometry: BaseGeometry) -> shapely.Polygon | shapely.MultiP
     if geometry.geom_type in ("Polygon", "MultiPolygon") and geometry.is_valid:
         return geometry
     if not geometry.is_valid:
-        return extract_polygons(shapely.make_valid(geometry))
+        return extract_polygons(repair_geometry(geometry))
     return shapely.union_all([extract_polygons(part) for part in getattr(geometry, "geoms", ())])
 
 

@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import RequestError
 from hrdem.geo.crs import is_geographic
+from hrdem.geo.repair import repair_geometry
 from hrdem.request.aoi.ogr import arcs_error
 from hrdem.request.aoi.plausibility import CrsRemedy, check_coordinates
 from hrdem.request.aoi.shape_part import Geometries
@@ -49,7 +50,8 @@ def unite_shapes(
         declared: CRS that they declare; None if it is the user's, or the default.
 
     Raises:
-        RequestError: If they are empty, implausible in their CRS, or have arcs.
+        RequestError: If they are empty, implausible in their CRS, have arcs, or cross themselves
+            too often to be repaired.
     """
     found = np.concatenate([np.asarray(each, dtype=object) for each in geometries])
     found = _split(found[~shapely.is_missing(found)], label)
@@ -81,12 +83,18 @@ def unite_shapes(
     invalid = ~shapely.is_valid(found)
     if invalid.any():
         reason = shapely.is_valid_reason(found[invalid][0])
+        try:
+            found[invalid] = [repair_geometry(geometry) for geometry in found[invalid]]
+        except ValueError as exc:
+            raise RequestError(
+                f"The shape {label} is not valid: {exc}. Correct it, for example with QGIS's "
+                "Fix geometries."
+            ) from exc
         log.warning(
             "The shape %s was not valid (%s) and was repaired. Check that the area is as intended.",
             label,
             reason,
         )
-        found[invalid] = shapely.make_valid(found[invalid])
     return Shape(shapely.disjoint_subset_union_all(found), crs, label)
 
 
