@@ -30,7 +30,7 @@ async function bundle(entry, options = {}) {
     bundle: true,
     minify: true,
     format: "esm",
-    target: ["es2022", "chrome111", "firefox115", "safari16.4"],
+    target: ["es2022", "chrome123", "firefox120", "safari17.5"],
     legalComments: "none",
     charset: "utf8",
     write: false,

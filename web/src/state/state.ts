@@ -1,4 +1,13 @@
-import type { Area, Config, DescribedArea, Estimate, Fault, Job, Position } from "../api/types.ts";
+import type {
+  Area,
+  Config,
+  DescribedArea,
+  Estimate,
+  ExtractRequest,
+  Fault,
+  Job,
+  Position,
+} from "../api/types.ts";
 import type { Store } from "./store.ts";
 
 /** What the map's pointer does. */
@@ -10,18 +19,9 @@ export interface ChosenArea extends DescribedArea {
   kind: "box" | "shape";
 }
 
-export interface Choices {
-  products: string[];
-  collection: string;
-  fill: string[];
-  crs: string | null;
-  resolution: number | null;
-  resampling: string | null;
-  format: string;
-  vertical_datum: string | null;
+export interface Choices extends Omit<ExtractRequest, "area" | "crop"> {
   /** null: polygons and circles are cropped to, boxes are not. */
   crop: boolean | null;
-  source_band: boolean;
 }
 
 export interface Trouble {
