@@ -24,6 +24,7 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 
+@pytest.hookimpl(optionalhook=True)  # there may be no xdist
 def pytest_xdist_auto_num_workers() -> int:
     """One more than processors, because a third of the time of the tests is waiting."""
     return (os.cpu_count() or 1) + 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import scale
+from benchmarks import mutation, scale
 from benchmarks.figures import PATH, judge, read_figures
 from benchmarks.publish import pages
 from benchmarks.report import write_page
@@ -139,3 +141,17 @@ def test_an_earlier_state_has_a_column_beside_the_targets() -> None:
     page = write_page(results(run("hrdem", 7.7), run(BEFORE, 14.0), run("floor", 7.0)))
     assert f"| wall over the floor | {FAR}, LZW, 16,384 px | 1.15 | 2.00 | 1.10 | reached |" in page
     assert "Before: hrdem at commit 9876543210" in page
+
+
+def test_modules_that_are_mutated_and_their_tests_are_there() -> None:
+    for module, tests in mutation.TESTS.items():
+        assert mutation.locate(module).is_file(), module
+        assert all((ROOT / "tests" / each).is_file() for each in tests), module
+
+
+@pytest.mark.slow
+def test_mutants_are_killed_by_the_tests_of_their_module() -> None:
+    """One that swaps the arguments of the only readers of a tile."""
+    command = [sys.executable, "-m", "benchmarks.mutation", "planning.feather", "--sample", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "| `planning.feather` | 2 | 1 | 1 | 0 | 0 |" in done.stdout

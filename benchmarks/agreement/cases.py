@@ -25,10 +25,17 @@ METHODS = ("nearest", "bilinear", "cubic", "cubicspline", "lanczos", "average", 
 #: those that may start from an overview: a sheet at full resolution has a billion pixels
 OVERVIEW_METHODS = METHODS[:6]
 #: corners of sub-tiles, gaps in the lidar, lakes, north and south
-_PLACES = (
+PLACES = (
     (1_500_000, 0), (1_000_000, 0), (1_500_000, 500_000), (1_695_000, -400_500),
     (-278_220, 2_773_975), (1_510_000, -171_000), (-1_900_000, 500_000), (2_300_000, 1_200_000),
 )  # fmt: skip
+
+
+#: where a collection ends and the next goes on: 1m and 2m, on two sub-tiles and on one; 2m and 30m
+SEAMS = ((-1_865_500, 500_200), (1_011_100, -47_500), (-1_845_600, 500_000))
+_SEAM_TIERS = (["1m", "2m", "30m"], ["1m", "2m"], ["2m", "30m"])
+_MAX_SHIFT_METRES = {PLACES: 900, SEAMS: 100}
+Places = tuple[tuple[int, int], ...]
 
 
 @dataclass
@@ -47,6 +54,9 @@ class Case:
         crop: Whether pixels outside the area are nodata.
         circle: Longitude, latitude and radius in metres.
         like: Grid of the raster that gives the output's.
+        feather: Distance over which collections are blended, metres.
+        slack: How far the area may reach too far, metres: a buffer is drawn with chords.
+        others: Further products of the same run.
     """
 
     options: list[str]
@@ -60,6 +70,9 @@ class Case:
     crop: bool
     circle: tuple[float, float, float] | None = None
     like: Raster | None = None
+    feather: float = 0.0
+    slack: float = 0.0
+    others: tuple[str, ...] = ()
 
 
 def make_star(chance: random.Random, x: float, y: float, radius: float) -> shapely.Polygon:
@@ -77,17 +90,28 @@ def make_star(chance: random.Random, x: float, y: float, radius: float) -> shape
     return max(polygons, key=lambda part: part.area)
 
 
-def make_case(chance: random.Random, folder: Path) -> Case:
-    """Make a random request."""
-    place = chance.choice(_PLACES)
-    x, y = place[0] + chance.uniform(-900, 900), place[1] + chance.uniform(-900, 900)
-    lon, lat = NATIVE_SYSTEM.to_lonlat(x, y)
-    system = pick_system(chance, lon)
+def pick_place(chance: random.Random, places: Places) -> tuple[float, float]:
+    """Choose a longitude and a latitude near one of some places."""
+    shift = _MAX_SHIFT_METRES[places]
+    x, y = (axis + chance.uniform(-shift, shift) for axis in chance.choice(places))
+    return NATIVE_SYSTEM.to_lonlat(x, y)
+
+
+def pick_tiers(chance: random.Random) -> list[str]:
+    """Choose a collection, and perhaps some to fill its gaps."""
     collection = chance.choice(["1m", "1m", "1m", "2m", "30m"])
-    finer = [*COLLECTIONS][[*COLLECTIONS].index(collection) + 1 :]
-    fill = finer[: chance.randint(0, len(finer))] if chance.random() < 0.5 else []
+    coarser = [*COLLECTIONS][[*COLLECTIONS].index(collection) + 1 :]
+    fill = coarser[: chance.randint(0, len(coarser))] if chance.random() < 0.5 else []
     if fill and chance.random() < 0.3:
         fill = fill[-1:]
+    return [collection, *fill]
+
+
+def make_case(chance: random.Random, folder: Path, places: Places = PLACES) -> Case:
+    """Make a random request near one of some places."""
+    lon, lat = pick_place(chance, places)
+    system = pick_system(chance, lon)
+    collection, *fill = pick_tiers(chance) if places is PLACES else chance.choice(_SEAM_TIERS)
     themes = ["", "", ""]
     if system.conformal and not system.degrees:
         themes += ["-slope", "-aspect"]
@@ -122,6 +146,8 @@ def make_case(chance: random.Random, folder: Path) -> Case:
         NATIVE_SYSTEM,
         crop=False,
     )
+    if not resampled and kind != "like":
+        case.method = "bilinear"  # of filling collections, by default
     if kind == "like":
         make_like(case, lon, lat, size, folder)
         return case

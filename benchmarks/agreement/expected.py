@@ -28,19 +28,23 @@ Json = dict[str, Any]
 
 @dataclass
 class Verdict:
-    """What the comparison of one request found.
+    """What the comparison of one output found.
 
     Attributes:
+        product: Product of the output.
         pixels: Pixels of the output.
         valid: Valid pixels of the output.
         edge: Pixels whose centre is so near to the outline that they may be in or out.
+        blended: Pixels that feathering changed, as GDAL's tools see them.
         largest: Largest difference where both are valid.
         findings: Descriptions of what is wrong; empty if all agrees.
     """
 
+    product: str
     pixels: int = 0
     valid: int = 0
     edge: int = 0
+    blended: int = 0
     largest: float = 0.0
     findings: list[str] = field(default_factory=list)
 
@@ -100,10 +104,14 @@ def merge_tiers(
 
     A canopy height is the difference within one collection.
     """
+    sizes = pixel_metres(case, grid)
+    border = math.ceil(case.feather / min(sizes))
+    inner = np.s_[border : border + grid.height, border : border + grid.width]
+    grid = grid.grow(border)
     merged = np.full((grid.height, grid.width), NODATA, np.float32)
-    for tier in case.tiers:
+    for tier in reversed(case.tiers):
         collection, own = COLLECTIONS[tier]
-        level, wanted = levels_read(result, collection), spacing(case, grid)
+        level, wanted = levels_read(result, collection), max(sizes)
         if level and own * 2**level * 1.5 > wanted * 1.02:
             verdict.findings.append(f"overview {level} of {tier} for pixels of {wanted:.3g} m")
         assets = ("dsm", "dtm") if model == "chm" else (model,)
@@ -112,7 +120,34 @@ def merge_tiers(
         if model == "chm":
             both = (made[0] != NODATA) & (made[1] != NODATA)
             heights = np.where(both, made[0] - made[1], np.float32(NODATA)).astype(np.float32)
-        merged = np.where(merged == NODATA, heights, merged)
+        hard = blend(heights, merged, 0, sizes)
+        merged = blend(heights, merged, case.feather, sizes)
+        verdict.blended += int((merged != hard)[inner].sum())
+    return merged[inner]
+
+
+def blend(fine: Heights, coarse: Heights, feather: float, sizes: tuple[float, float]) -> Heights:
+    """Lay a collection over coarser ones.
+
+    Within a distance of where it ends, its weight grows with the distance between pixel centres.
+    """
+    has_fine, has_coarse = fine != NODATA, coarse != NODATA
+    merged = np.where(has_fine, fine, coarse)
+    x, y = np.meshgrid(
+        *(np.arange(n) * size for n, size in zip(fine.shape[::-1], sizes, strict=True))
+    )
+    ends, both = has_coarse & ~has_fine, np.flatnonzero(has_coarse & has_fine)
+    if not feather or not ends.any():
+        return merged
+    tree = shapely.STRtree(shapely.points(x[ends], y[ends]))
+    (near, _), distances = tree.query_nearest(
+        shapely.points(x.flat[both], y.flat[both]),
+        max_distance=feather,
+        return_distance=True,
+        all_matches=False,
+    )
+    weights, places = distances / feather, both[near]
+    merged.flat[places] = weights * fine.flat[places] + (1 - weights) * coarse.flat[places]
     return merged
 
 
@@ -170,12 +205,13 @@ def kernel_options(
     return "-wo", f"XSCALE={1 / across!r}", "-wo", f"YSCALE={1 / down!r}"
 
 
-def spacing(case: Case, grid: Raster) -> float:
-    """Return the largest distance of neighbouring pixels, in metres of EPSG:3979."""
+def pixel_metres(case: Case, grid: Raster) -> tuple[float, float]:
+    """Return the distances of neighbouring pixels across and down, in metres of EPSG:3979."""
     x, y = grid.left + grid.width / 2 * grid.dx, grid.top - grid.height / 2 * grid.dy
     corners = np.array([[x, y], [x + grid.dx, y], [x, y - grid.dy]]).T
     px, py = NATIVE_SYSTEM.from_lonlat(*case.system.to_lonlat(*corners))
-    return float(max(np.hypot(px[1:] - px[0], py[1:] - py[0])))
+    across, down = np.hypot(px[1:] - px[0], py[1:] - py[0]).tolist()
+    return across, down
 
 
 def expect(

@@ -9,9 +9,10 @@ without a datum, so that no datum shift can differ.
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pyproj
 from numpy.typing import NDArray
 
 NODATA = -32767.0
+LOCAL_MARGIN_PIXELS = 64  # kernels are narrower
 FAR_DEGREES = 5.0  # from the box of an item, which may be wrong by less
 NATIVE = "+proj=lcc +lat_0=49 +lon_0=-95 +lat_1=49 +lat_2=77 +x_0=0 +y_0=0 +ellps=GRS80 +units=m"
 LONLAT = "+proj=longlat +ellps=GRS80"
@@ -160,13 +162,36 @@ def warp(
     source: Path, grid: Raster, system: str, method: str, path: Path, *, extra: tuple[str, ...] = ()
 ) -> Heights:
     """Warp a raster in EPSG:3979 to a grid, with the exact transformation."""
+    where = grid
+    if system == NATIVE:
+        source, where = localize(source, grid)
     run(
         "gdalwarp", "-q", "-overwrite", "-et", 0, "-r", method, "-ovr", "NONE",
-        "-s_srs", NATIVE, "-t_srs", system, "-te", *map(repr, grid.bounds),
+        "-s_srs", NATIVE, "-t_srs", system, "-te", *map(repr, where.bounds),
         "-ts", grid.width, grid.height, "-srcnodata", NODATA, "-dstnodata", NODATA,
         "-wo", "SAMPLE_GRID=YES", "-wo", "SOURCE_EXTRA=16", *extra, source, path,
     )  # fmt: skip
     return read(path, grid)
+
+
+def localize(source: Path, grid: Raster) -> tuple[Path, Raster]:
+    """Move the surroundings of a grid in a raster, and the grid, to small coordinates.
+
+    In numbers of millions `gdalwarp` lacks the digits to see which edges of pixels coincide.
+    """
+    whole, moved = Raster.of(str(source)), source.with_suffix(".moved.vrt")
+    left, bottom, right, top = grid.bounds
+    column = math.floor((left - whole.left) / whole.dx) - LOCAL_MARGIN_PIXELS
+    row = math.floor((whole.top - top) / whole.dy) - LOCAL_MARGIN_PIXELS
+    width = math.ceil((right - whole.left) / whole.dx) + LOCAL_MARGIN_PIXELS - column
+    height = math.ceil((whole.top - bottom) / whole.dy) + LOCAL_MARGIN_PIXELS - row
+    run(
+        "gdal_translate", "-q", "-of", "VRT", "-srcwin", column, row, width, height,
+        "-a_ullr", 0, 0, width * whole.dx, -height * whole.dy, "-a_nodata", NODATA, source, moved,
+    )  # fmt: skip
+    left = round(left - whole.left - column * whole.dx, 6)
+    top = round(top - whole.top + row * whole.dy, 6)
+    return moved, replace(grid, left=left, top=top)
 
 
 def copy(source: Path, grid: Raster, path: Path) -> Heights:
@@ -213,17 +238,17 @@ def derive(theme: str, heights: Heights, grid: Raster, system: str, folder: Path
         "gdal_translate", "-q", "-a_ullr", grid.left, grid.top, grid.bounds[2], grid.bounds[1],
         "-a_nodata", NODATA, envi, source,
     )  # fmt: skip
-    run("gdaldem", theme, source, target, "-q")
     inner = grid.grow(-1)
-    found = read(target, grid)[1:-1, 1:-1]
-    nodata = 0 if theme == "hillshade" else -9999
-    valid = found != nodata
     lon, lat = pyproj.Transformer.from_pipeline(
         f"+proj=pipeline +step +inv {system} +step +proj=unitconvert +xy_in=rad +xy_out=deg"
     ).transform(*inner.centres())
     factors = pyproj.Proj(system).get_factors(lon, lat)
+    scale = np.sqrt(np.asarray(factors.areal_scale))
+    stretch = ["-z", scale.mean()] if theme == "hillshade" else []
+    run("gdaldem", theme, source, target, "-q", *stretch)
+    found = read(target, grid)[1:-1, 1:-1]
+    valid = found != (0 if theme == "hillshade" else -9999)
     if theme == "slope":
-        scale = np.sqrt(np.asarray(factors.areal_scale))
         found = np.degrees(np.arctan(np.tan(np.radians(found)) * scale)).astype(np.float32)
     elif theme == "aspect":
         turned = (found + np.asarray(factors.meridian_convergence)) % 360

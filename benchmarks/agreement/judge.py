@@ -6,7 +6,9 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyproj
@@ -30,43 +32,49 @@ from benchmarks.agreement.systems import NATIVE_SYSTEM
 #: larger differences of a resampled height are listed, metres
 MAX_WARP_DIFFERENCE_METRES = 0.001
 #: of a derived product: degrees, or grey levels
-MAX_DERIVED_DIFFERENCE = {"slope": 0.01, "aspect": 0.01, "hillshade": 2.0}
+MAX_DERIVED_DIFFERENCE = {"slope": 0.01, "aspect": 0.01, "hillshade": 1.0}
+LEAST_METRES_OF_A_DEGREE = 30_000  # of longitude, in the north
 #: a pixel whose centre is nearer to the outline may be in or out
 MAX_EDGE_DISTANCE_PIXELS = 0.01
 
 
-def compare(case: Case, store: Store, services: list[str], folder: Path) -> Verdict:
-    """Run a request both ways."""
-    output = folder / "out.tif"
-    command = [
-        sys.executable,
-        "-m",
-        "hrdem",
-        "extract",
-        *case.options,
-        *services,
-        "--no-cache",
-        "--overwrite",
-    ]
-    done = subprocess.run(
-        [*command, "-o", str(output), "--json"], capture_output=True, text=True, check=False
-    )
-    verdict = Verdict()
-    if done.returncode == 4:
-        left, bottom, right, top = area_bounds(case, NATIVE_SYSTEM)
-        verdict.findings += check_absence(case, store, (left, bottom, right, top), folder)
-        return verdict
-    if done.returncode:
-        verdict.findings.append(f"exit {done.returncode}: {done.stderr[-400:]}")
-        return verdict
-    result = json.loads(done.stdout)
+def compare(case: Case, store: Store, services: list[str], folder: Path) -> list[Verdict]:
+    """Run a request both ways; return a verdict of each of its products."""
+    products = [case.product, *case.others]
+    command = [sys.executable, "-m", "hrdem", "extract", *case.options, *services]
+    command += ["--no-cache", "--overwrite", "--json"]
+    command += ["-o", str(folder / ("{product}.tif" if case.others else f"{case.product}.tif"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    cases = [replace(case, product=product) for product in products]
+    verdicts = [Verdict(product) for product in products]
+    if done.returncode == 4:  # one of the products has no data
+        bounds = area_bounds(case, NATIVE_SYSTEM)
+        findings = [check_absence(each, store, bounds, folder) for each in cases]
+        if all(findings):
+            verdicts[0].findings += findings[0]
+    elif done.returncode:
+        verdicts[0].findings.append(f"exit {done.returncode}: {done.stderr[-400:]}")
+    else:
+        document = json.loads(done.stdout)
+        results = document["outputs"] if case.others else [document]
+        for each, result, verdict in zip(cases, results, verdicts, strict=True):
+            compare_output(each, result, verdict, store, folder)
+    return verdicts
+
+
+def compare_output(
+    case: Case, result: dict[str, Any], verdict: Verdict, store: Store, folder: Path
+) -> None:
+    """Compare the file of a product."""
+    output = folder / f"{case.product}.tif"
     grid = Raster.of(str(output))
     verdict.pixels = grid.width * grid.height
     verdict.findings += check_grid(case, grid, store)
     found = read(output, grid)
+    if case.product.endswith("-hillshade"):
+        found[found == 0] = NODATA
     expected, slopes = expect(case, store, grid, result, verdict, folder)
     judge(case, grid, found, expected, slopes, verdict, folder)
-    return verdict
 
 
 def check_grid(case: Case, grid: Raster, store: Store) -> list[str]:
@@ -86,13 +94,15 @@ def check_grid(case: Case, grid: Raster, store: Store) -> list[str]:
         source = Raster.of(files[0])
         origin_x, origin_y = source.left, source.top
     bounds = area_bounds(case, case.system)
+    metres = unit * LEAST_METRES_OF_A_DEGREE if case.system.degrees else unit
+    most = 1.001 + case.slack / metres  # pixels
     findings = []
     for side, (edge, wanted) in enumerate(zip(grid.bounds, bounds, strict=True)):
         origin = origin_x if side % 2 == 0 else origin_y
         if abs((edge - origin) / unit - round((edge - origin) / unit)) > 1e-6:
             findings.append(f"edge {edge} is not on the lattice")
         outside = (wanted - edge) / unit if side < 2 else (edge - wanted) / unit  # pixels
-        if not -1e-5 * max(1, 1e-3 * abs(wanted / unit)) <= outside <= 1.001:
+        if not -1e-5 * max(1, 1e-3 * abs(wanted / unit)) <= outside <= most:
             findings.append(f"side {side} of the grid is {outside:.3f} pixels outside the area")
     return findings
 
@@ -107,7 +117,7 @@ def cut(case: Case, grid: Raster, folder: Path) -> tuple[Mask, Mask]:
             centre_lon * ones, centre_lat * ones, lon, lat
         )
         # a circle is drawn as a polygon, whose sides are 2 cm or a 10,000th of the radius inside it
-        slack = max(0.02, radius / 10_000, MAX_EDGE_DISTANCE_PIXELS * grid.dx)
+        slack = max(0.02, radius / 10_000, MAX_EDGE_DISTANCE_PIXELS * grid.dx, case.slack)
         return distance <= radius, np.abs(distance - radius) < slack
     assert case.shape is not None
     geojson = folder / "cut.geojson"
@@ -118,7 +128,7 @@ def cut(case: Case, grid: Raster, folder: Path) -> tuple[Mask, Mask]:
     shapely.prepare(case.shape)
     exact = shapely.contains_xy(case.shape, x, y)
     distance = shapely.distance(case.shape.boundary, shapely.points(x, y))
-    edge = distance < MAX_EDGE_DISTANCE_PIXELS * dx
+    edge = distance < np.maximum(MAX_EDGE_DISTANCE_PIXELS * dx, case.slack)
     return np.where(edge, inside, exact), edge
 
 
@@ -156,6 +166,7 @@ def judge(
         difference *= np.minimum(1, np.tan(np.radians(slopes[both])))
     verdict.largest = float(difference.max())
     copied = case.resolution is None and case.system is NATIVE_SYSTEM and not theme
+    copied &= not case.feather
     limit = MAX_DERIVED_DIFFERENCE.get(theme, 0.0 if copied else MAX_WARP_DIFFERENCE_METRES)
     above = int((difference > limit).sum())
     if above:

@@ -26,8 +26,8 @@ from hrdem.geo.positions import Positions
 from hrdem.geo.resampling import FixedSampling
 from hrdem.processing.merged_raster import translate_read_errors
 
-_BLOCK = 128  # pixels: arrays of a block stay in the processor's cache
-_MAX_SOURCE_PIXELS = 1 << 20  # around a block, unless it is a single pixel
+BLOCK_EDGE = 128  # pixels: arrays of a block stay in the processor's cache
+MAX_SOURCE_PIXELS = 1 << 20  # around a block, unless it is a single pixel
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -68,7 +68,7 @@ class SampledRaster:
         """
         positions = Positions.of(grid, window, self.source.crs)
         with translate_read_errors(self.path), rasterio.open(self.path) as dataset:
-            for block in window.split(_BLOCK, _BLOCK, window.column, window.row):
+            for block in window.split(BLOCK_EDGE, BLOCK_EDGE, window.column, window.row):
                 part = heights[block.shifted(-window.column, -window.row).slices]
                 self._fill_block(dataset, part, positions, block)
 
@@ -93,7 +93,7 @@ class SampledRaster:
         )
         left, right = columns.bounds
         top, bottom = rows.bounds
-        if (right - left) * (bottom - top) > _MAX_SOURCE_PIXELS and block.pixels > 1:
+        if (right - left) * (bottom - top) > MAX_SOURCE_PIXELS and block.pixels > 1:
             width, height = -(-block.width // 2), -(-block.height // 2)
             for part in block.split(width, height, block.column, block.row):
                 within = part.shifted(-block.column, -block.row).slices

@@ -39,6 +39,8 @@ def test_a_lattice_that_misses_the_origin_keeps_its_offset() -> None:
     assert (lattice.column, lattice.row) == (160_000, -2_000_001)
     found = lattice.transform(lattice.column, lattice.row)
     assert found.almost_equals(grid.transform, 3e-6)
+    counted = lattice.count(lattice.column, lattice.row)  # in units of 2.5 / 4
+    assert (counted.c * 0.625, counted.f * 0.625) == pytest.approx((400_001, 5_000_000.5), abs=3e-6)
     shifted = Lattice.of(grid.crop(Window(31, 17, 1, 1)))
     assert shifted.offset == lattice.offset
     assert (shifted.column, shifted.row) == (lattice.column + 31, lattice.row + 17)

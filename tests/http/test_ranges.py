@@ -33,11 +33,13 @@ class Client(Http):
 
     answer: Response | Exception
     read_error: Exception | None = None
+    refusals: int = 9  # of reads with that error
     requests: list[tuple[Any, ...]] = field(default_factory=list)
+    known: MetadataCache = field(default_factory=lambda: MetadataCache(max_age=9))
 
     @property
     def metadata(self) -> MetadataCache:
-        return MetadataCache()
+        return self.known
 
     def request(self, method: str, url: str, **options: Any) -> Response:
         self.requests.append((method, url, options))
@@ -47,7 +49,8 @@ class Client(Http):
 
     def read_range(self, *args: Any, **_: Any) -> mmap:
         self.requests.append(args)
-        if self.read_error:
+        if self.read_error and self.refusals:
+            self.refusals -= 1
             raise self.read_error
         return mmap(-1, 9)
 
@@ -93,6 +96,7 @@ def test_a_file_shorter_than_the_range_is_returned_whole() -> None:
         (b"0123", "bytes 0-2/900", "'bytes 0-2/900' and 4 bytes"),
         (b"012", "bytes 0-2/900", "'bytes 0-2/900' and 3 bytes"),
         (b"0123", "bytes 0-4/900", "'bytes 0-4/900' and 4 bytes"),
+        (b"012", "bytes 0-3/900", "'bytes 0-3/900' and 3 bytes"),
         (b"0123", "bytes 0-3/*", r"'bytes 0-3/\*'"),
         (b"0123", "bytes 0-3/900, 5-9/900", "'bytes 0-3/900, 5-9/900'"),
     ],
@@ -201,6 +205,40 @@ def test_a_refused_part_of_a_changed_file_says_so(error: Exception) -> None:
     with pytest.raises(type(error)) as raised:
         PinnedFile(URL, make_version(), client).read(0, 4)
     assert raised.value is error
+
+
+def test_a_refused_version_of_an_unchanged_file_is_read_once_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = respond(bytes(16), "bytes 0-15/900", **TAGGED)
+    client.read_error, client.refusals = ServerError("It answers 412.", 412), 1
+    assert len(PinnedFile(URL, make_version(), client).read(0, 4)) == 9
+    assert caplog.messages == ["It answers 412. The file is unchanged, so it is read once more."]
+
+
+def test_a_version_that_is_refused_twice_is_explained() -> None:
+    client = respond(bytes(16), "bytes 0-15/900", **TAGGED)
+    client.read_error = ServerError("It answers 412.", 412)
+    with pytest.raises(ServerError, match="unchanged: its server reports the ETag"):
+        PinnedFile(URL, make_version(), client).read(0, 4)
+
+
+def test_what_was_read_of_a_file_that_has_changed_is_forgotten() -> None:
+    client = respond(bytes(16), "bytes 0-15/900", **TAGGED)
+    client.metadata.remember(URL, "what it was")
+    check_file_unchanged(URL, make_version(), client)
+    assert client.metadata.recall(URL) == "what it was"
+    with pytest.raises(SourceChangedError):
+        check_file_unchanged(URL, make_version('"v0"'), client)
+    assert client.metadata.recall(URL) is None
+
+
+def test_a_web_page_is_no_file() -> None:
+    page = respond(
+        b"<!doctype html><title>Sign in</title>", "", 200, **{"content-type": "text/html"}
+    )
+    with pytest.raises(ServerError, match="answers 200 with a web page"):
+        read_whole_file(URL, page)
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 503])

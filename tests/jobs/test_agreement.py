@@ -26,6 +26,6 @@ def test_random_requests_equal_gdals_tools(demo: Addresses, tmp_path: Path, numb
     """A cropped shape, an aspect, a box and a canopy height; the benchmark runs hundreds."""
     case = make_case(random.Random(f"5-{number}"), tmp_path)
     services = ["--stac-url", demo.stac, "--wcs-url", demo.wcs]
-    verdict = compare(case, Store(demo.stac, tmp_path), services, tmp_path)
+    (verdict,) = compare(case, Store(demo.stac, tmp_path), services, tmp_path)
     assert verdict.findings == []
     assert verdict.valid > 1_000

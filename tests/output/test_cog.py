@@ -40,12 +40,13 @@ def write_cog(
     encoding: tuple[int, int | None],
     nodata: float = NODATA,
     layout: Format = Format.COG,
+    grid: Grid = GRID,
 ) -> None:
     tile_format = choose_tile_format(pixels.dtype.name, *encoding)
     bands = [Band("dtm", "metre"), Band("source", "1")][: len(pixels)]
     halving = Halving.AVERAGE if len(pixels) == 1 else Halving.NEAREST
-    with GeoTiffWriter(path, GRID, GRID.crs, nodata, tile_format, bands, halving, layout) as writer:
-        for window in GRID.window.split(BLOCK, BLOCK):
+    with GeoTiffWriter(path, grid, grid.crs, nodata, tile_format, bands, halving, layout) as writer:
+        for window in grid.window.split(BLOCK, BLOCK):
             for number, band in enumerate(pixels):
                 block = band[window.slices]
                 if (block != nodata).any():
@@ -114,6 +115,35 @@ def test_overviews_leave_out_nan_as_nodata(tmp_path: Path) -> None:
     means = np.ma.masked_invalid(fours.reshape(*fours.shape[:2], 4)).mean(axis=2)
     with rasterio.open(tmp_path / "a.tif", overview_level=0) as dataset:
         np.testing.assert_allclose(dataset.read(1), means.filled(np.nan), rtol=1e-6)
+
+
+@pytest.mark.parametrize("bands", [1, 2])
+def test_each_overview_is_that_of_the_level_before(tmp_path: Path, bands: int) -> None:
+    """Of odd numbers of columns and rows, with data in three tiles of twelve."""
+    grid = Grid(GRID.crs, GRID.transform, 2601, 701)
+    pixels = np.full((bands, grid.height, grid.width), NODATA, np.float32)
+    noise = np.random.default_rng(6).integers(0, 1 << 16, (bands, 600, 500)).astype("float32")
+    pixels[:, 101:, 2101:] = noise
+    pixels[:, 7, 1030] = 5.0
+    write_cog(tmp_path / "a.tif", pixels, (DEFLATE, None), grid=grid)
+    level = np.where(pixels == NODATA, np.nan, pixels)
+    for number in range(3):
+        with rasterio.open(tmp_path / "a.tif", overview_level=number) as dataset:
+            found = dataset.read()
+        if bands == 2:  # of the numbers of sources, no means
+            level = level[:, ::2, ::2]
+        else:
+            odd = [(0, 0), (0, level.shape[1] % 2), (0, level.shape[2] % 2)]
+            whole = np.pad(level, odd, constant_values=np.nan)
+            fours = [whole[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+            level = np.ma.masked_invalid(fours).mean(axis=0).filled(np.nan).astype(np.float32)
+        np.testing.assert_array_equal(found, np.where(np.isnan(level), NODATA, level))
+    assert level.shape == (bands, 88, 326)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        for name in ("GDAL_NODATA", "ExtraSamples"):  # as at full resolution
+            tags = [page.tags.valueof(name) for page in file.pages]
+            assert tags == 4 * tags[:1], name
+            assert (tags[0] is None) is (name == "ExtraSamples" and bands == 1)
 
 
 def test_own_reader_finds_every_guard(tmp_path: Path) -> None:

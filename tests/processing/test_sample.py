@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.warp import Resampling, reproject
 
 from hrdem.errors import OutputError
-from hrdem.geo.grid import Grid
+from hrdem.geo.grid import Grid, Window
 from hrdem.geo.resampling import FixedSampling
 from hrdem.processing.sample import SampledRaster
 
@@ -97,6 +97,24 @@ def test_a_raster_cut_elsewhere_gives_the_same_heights(tmp_path: Path) -> None:
     grid = place_nodes(1_500_340, -170_250, 7.3, 55, 65)
     expected = sample(tmp_path / "whole.tif", whole, grid, wide)
     np.testing.assert_array_equal(sample(tmp_path / "part.tif", part, grid, wide), expected)
+
+
+def test_a_window_has_the_heights_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Block by block, and pixel by pixel where a block has too many source pixels."""
+    rng = np.random.default_rng(18)
+    pixels = rng.uniform(0, 1_000, (60, 70)).astype(np.float32)
+    pixels[rng.uniform(size=pixels.shape) < 0.02] = NODATA
+    source = write(tmp_path / "a.tif", pixels)
+    grid, window = place_nodes(40, -30, 8.3, 40, 50), Window(7, 13, 25, 20)
+    whole = sample(tmp_path / "a.tif", source, grid)
+    monkeypatch.setattr("hrdem.processing.sample.BLOCK_EDGE", 16)
+    for most in (1_000_000, 3):
+        monkeypatch.setattr("hrdem.processing.sample.MAX_SOURCE_PIXELS", most)
+        found = np.full((window.height, window.width), np.nan, np.float32)
+        SampledRaster(tmp_path / "a.tif", source, NODATA, BILINEAR).fill(found, grid, window)
+        np.testing.assert_array_equal(found, whole[window.slices])
 
 
 def test_few_pixels_that_cover_many_source_pixels_are_sampled_in_parts(tmp_path: Path) -> None:

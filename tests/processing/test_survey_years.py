@@ -21,6 +21,8 @@ from hrdem.catalog.surveys.lookup import Survey, Surveys, UnknownSurvey
 from hrdem.demo import Addresses
 from hrdem.demo.projects import list_projects
 from hrdem.demo.tiles import list_tiles
+from hrdem.geo.grid import Window
+from hrdem.processing.survey_years import SurveyArea, SurveyYears
 from tests.layers import read_with_layers
 from tests.relief import LEFT, TIERS, TOP, make_relief, punch_holes
 from tests.stores import Store
@@ -58,6 +60,12 @@ def run(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return hrdem.extract(**{**BOX, **own, **params}, http=store)
 
     return extract
+
+
+def test_a_window_of_one_source_has_its_year() -> None:
+    found = SurveyYears((SurveyArea(2019, (1,), None), SurveyArea(2012, (1, 2), None)))
+    years = found.find(Window(0, 0, 3, 1), np.array([[1, 0, 1]], np.uint8))
+    np.testing.assert_array_equal(years, [[2019, 0, 2019]])
 
 
 def test_each_pixel_has_the_year_of_the_newest_survey_of_its_source(
