@@ -344,17 +344,18 @@ def _name_sources(plan: Plan, stats: TileStats) -> dict[str, int] | None:
     return dict(zip((source.name for source in plan.sources), stats.pixels_by_source, strict=True))
 
 
-def warn_of_infinite_pixels(infinite: int) -> None:
+def warn_of_infinite_pixels(infinite: int, *, in_part: bool = False) -> None:
     """Warn if sources have infinite pixels.
 
     Args:
         infinite: Number of them.
+        in_part: Whether only a part of the pixels has been read.
     """
     if infinite:
         log.warning(
             "%s pixels of the sources are infinite; they have no data in the output. Tell the "
             "publisher of the files.",
-            f"{infinite:,}",
+            f"At least {infinite:,}" if in_part else f"{infinite:,}",
         )
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from hrdem.geo.grid import Pixels, Window
 from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunContext, RunSettings
+from hrdem.jobs.extract import warn_of_infinite_pixels
 from hrdem.jobs.read_pixels import read_pixels, read_pixels_and_sources
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.planning.plan import Plan
@@ -110,7 +111,7 @@ class LazyPixels:
 
 
 class PlanReader:
-    """Reads windows of a plan's output, several at the same time.
+    """Reads windows of a plan's output, several at the same time; warns once of infinite pixels.
 
     Args:
         plan: The plan.
@@ -124,6 +125,7 @@ class PlanReader:
         self._settings = settings
         self._lock = threading.Lock()
         self._client: _SharedClient | None = None
+        self._has_warned = False
 
     def read(self, window: Window) -> Pixels:
         """Read the pixels of a window, once there is memory for it.
@@ -136,7 +138,9 @@ class PlanReader:
             if opened is None:
                 return np.full((window.height, window.width), plan.nodata, plan.dtype)
             cut, context = opened
-            return read_pixels(cut, cut.grid.window, self._shift_grid, context)[0]
+            pixels, stats = read_pixels(cut, cut.grid.window, self._shift_grid, context)
+        self._warn(stats.infinite)
+        return pixels
 
     def read_with_sources(self, window: Window) -> tuple[list[Pixels], tuple[str, ...]]:
         """Read a window and its sources, once there is memory for it.
@@ -154,7 +158,8 @@ class PlanReader:
                 ids = [np.zeros(size, np.uint8) for _ in plan.request.product.surfaces]
                 return [np.full(size, plan.nodata, plan.dtype), *ids], ()
             cut, context = opened
-            arrays, _ = read_pixels_and_sources(cut, cut.grid.window, self._shift_grid, context)
+            arrays, stats = read_pixels_and_sources(cut, cut.grid.window, self._shift_grid, context)
+        self._warn(stats.infinite)
         return arrays, tuple(source.name for source in cut.sources)
 
     @contextlib.contextmanager
@@ -177,6 +182,14 @@ class PlanReader:
         settings = replace(self._settings, http=None, on_progress=ignore_progress)
         content = pickle.dumps((self._plan, self._shift_grid, settings), pickle.HIGHEST_PROTOCOL)
         return zlib.compress(content, _COMPRESSION_LEVEL)
+
+    def _warn(self, infinite: int) -> None:
+        if not infinite:
+            return
+        with self._lock:
+            has_warned, self._has_warned = self._has_warned, True
+        if not has_warned:
+            warn_of_infinite_pixels(infinite, in_part=True)
 
     def _open_client(self) -> Http:
         with self._lock:

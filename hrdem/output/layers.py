@@ -11,7 +11,7 @@ from hrdem.output.geotiff import GeoTiffWriter
 from hrdem.output.geotiff_metadata import Band
 from hrdem.output.pam import format_class_pam, format_table_pam
 from hrdem.output.paths import get_layer_path
-from hrdem.output.plan_writer import OutputOptions, choose_halving, make_output_crs
+from hrdem.output.plan_writer import OutputOptions, choose_halving
 from hrdem.planning.plan import Plan
 from hrdem.processing.halve import Halving
 from hrdem.runtime.text import to_one_line
@@ -134,7 +134,7 @@ def open_layer(layer: Layer, plan: Plan, options: OutputOptions) -> GeoTiffWrite
     return GeoTiffWriter(
         layer.path_beside(options.output),
         plan.grid,
-        make_output_crs(plan),
+        plan.grid.crs,  # with a vertical part, `gdalwarp` would shift years and ids as if heights
         0,
         options.make_layer_format(layer.dtype),
         [Band(layer.name, "1")],  # without a unit, readers take that of the CRS

@@ -38,6 +38,7 @@ from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
 from hrdem.request.file_uris import read_file_uri
+from hrdem.request.request import Request
 from hrdem.request.request_document import encode_request
 from hrdem.runtime.atomic import output_exists_error
 from hrdem.runtime.gdal_env import pinned_gdal
@@ -163,7 +164,6 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
         shift_grid: Differences added to heights; None for none.
     """
     request = plan.request
-    datum = vertical_datum_as_dict(request, shift_grid)
     gaps = {"HRDEM_COMPLETE": "NO", "HRDEM_GAPS": json.dumps(plan.gaps_as_dict())}
     titles = [tier.collection.title for tier in plan.tiers]
     return {
@@ -173,12 +173,23 @@ def make_tags(plan: Plan, shift_grid: ShiftGrid | None) -> dict[str, str]:
         ),
         "HRDEM_PRODUCT": request.product.name,
         "HRDEM_COLLECTION": ",".join(tier.collection.id for tier in plan.tiers),
-        **{f"HRDEM_VERTICAL_{key.upper()}": value for key, value in datum.items()},
+        **make_datum_tags(request, shift_grid),
         "HRDEM_REQUEST": json.dumps(request.as_dict(), ensure_ascii=False),
         "HRDEM_SOURCES": json.dumps(plan.sources_as_dict()),
         **(gaps if plan.gaps else {}),
         "HRDEM_LICENCE": f"{ATTRIBUTION} {LICENCE_URL}",
     }
+
+
+def make_datum_tags(request: Request, shift_grid: ShiftGrid | None) -> dict[str, str]:
+    """Return the tags of the vertical datum of an output; none if it is not heights.
+
+    Args:
+        request: The request.
+        shift_grid: Differences added to heights; None for none, or if they are not known.
+    """
+    described = vertical_datum_as_dict(request, shift_grid)
+    return {f"HRDEM_VERTICAL_{key.upper()}": value for key, value in described.items()}
 
 
 def make_layer_tags(plan: Plan, layer: Layer) -> dict[str, str]:

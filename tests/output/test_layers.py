@@ -66,6 +66,17 @@ def test_the_height_file_is_that_without_layers(run: Run, tmp_path: Path, form: 
         assert files[0][:directory] == files[1][:directory]
 
 
+def test_layers_have_no_vertical_datum_that_programs_could_shift_them_by(
+    run: Run, tmp_path: Path
+) -> None:
+    """With a geoid in PROJ, `gdalwarp` made 1985 of the year 2020, and no source of each id."""
+    run(vertical_crs=True)
+    with rasterio.open(tmp_path / "a.tif") as heights:
+        assert heights.crs == rasterio.CRS.from_user_input("EPSG:3979+6647")
+    with rasterio.open(tmp_path / "a.source.tif") as dataset:
+        assert dataset.crs.to_epsg() == 3979
+
+
 def test_programs_find_names_and_colours_of_the_sources(run: Run, tmp_path: Path) -> None:
     """In the item; with GDAL's metadata file, which has the classes that there are; and without."""
     result = run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -311,6 +312,33 @@ def test_infinite_values_are_nodata_and_reported(
         corner = shapely.Polygon([(LEFT, TOP), (LEFT + 50, TOP), (LEFT, TOP - 50)])
         part = hrdem.extract(**half, aoi=corner, output=tmp_path / "b.tif", http=store)
         assert part.infinite_pixels == 54
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda points, http: (
+            hrdem.sample(points, points_crs="EPSG:3979", product="dtm", http=http).values
+        ),
+        pytest.param(
+            lambda points, http: hrdem.load(**BOX, chunks=64, http=http).values,
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["sample", "chunks"],
+)
+def test_infinite_values_are_reported_once_where_parts_are_read(
+    store: Store, caplog: pytest.LogCaptureFixture, read: Any
+) -> None:
+    """They were nodata there without a word."""
+    pixels = make_relief("1m", EDGE, EDGE)
+    pixels[::9] = np.inf
+    store.add(TIERS["1m"], pixels, LEFT, TOP)
+    points = np.array([[LEFT + 5, TOP - 3.5], [LEFT + 5, TOP - 9.5], [LEFT + 90, TOP - 90.5]])
+    found = read(points, store)
+    assert not np.isinf(found).any()
+    (message,) = caplog.messages
+    assert re.match(r"At least \d+ pixels of the sources are infinite", message)
 
 
 def test_declared_nodata_is_not_infinite() -> None:

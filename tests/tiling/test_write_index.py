@@ -80,6 +80,22 @@ def test_the_tiles_open_as_one_raster(
         np.testing.assert_array_equal(bands[0], expected[0])
 
 
+@pytest.mark.slow
+def test_both_indexes_name_the_vertical_datum(store: Store, tiles: FolderStore) -> None:
+    """Their CRS does not, by default."""
+    publish_relief(store)
+    job = make_job(store)
+    write_tiles(job, tiles, store)
+    index(job, tiles)
+    for name in (TILE_INDEX_NAME, VRT_NAME):
+        with rasterio.open(tiles.root / name) as dataset:
+            assert dataset.crs.to_epsg() == 3979
+            assert dataset.tags()["HRDEM_VERTICAL_DATUM"] == "CGVD2013"
+            assert dataset.units == ("metre",)
+    with rasterio.open(tiles.root / VRT_NAME) as dataset:
+        assert dataset.descriptions == ("dtm, height above CGVD2013",)
+
+
 def test_the_collection_leads_to_every_item(store: Store, tiles: FolderStore) -> None:
     publish_relief(store)
     job = make_job(store)

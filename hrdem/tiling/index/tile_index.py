@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 
+from hrdem.output.provenance import make_datum_tags
 from hrdem.output.vrt import format_output_crs, get_gdal_type
 from hrdem.runtime.gdal_env import pinned_pyogrio
 from hrdem.tiling.job import Job, Tile
@@ -70,4 +71,5 @@ def _describe_raster(job: Job, crs: str) -> dict[str, str]:
         "SRS": crs,
         "LOCATION_FIELD": "location",
         **({"BAND_1_UNITTYPE": plan.request.unit} if plan.request.unit else {}),
+        **make_datum_tags(plan.request, None),
     }

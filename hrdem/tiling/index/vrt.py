@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from hrdem.geo.grid import Window
+from hrdem.output.provenance import make_datum_tags
 from hrdem.output.vrt import (
     VrtSource,
+    add_metadata,
     add_source,
     add_text,
     encode_xml,
@@ -31,12 +33,14 @@ def encode_vrt(job: Job, tiles: Sequence[Tile]) -> bytes:
         tiles: Those of its tiles that have a raster. Where they overlap, the valid pixels of the
             last one count.
     """
-    plan = job.plan
+    plan, request = job.plan, job.plan.request
     root = start_vrt(plan.grid, format_output_crs(plan))
+    add_metadata(root, make_datum_tags(request, None))
     band = ET.SubElement(root, "VRTRasterBand", dataType=get_gdal_type(plan.dtype), band="1")
+    add_text(band, "Description", f"{request.product.name}{request.height_reference}")
     add_text(band, "NoDataValue", repr(plan.nodata))
-    if plan.request.unit:
-        add_text(band, "UnitType", plan.request.unit)
+    if request.unit:
+        add_text(band, "UnitType", request.unit)
     for tile in tiles:
         add_source(band, _describe_tile(job, tile))
     return encode_xml(root)
