@@ -47,7 +47,7 @@ class PreparedGeometry:
         return found
 
     def contains_points(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which of some points, shape (n, 2), it contains; NaN is nowhere."""
+        """Return which of some points, shape (n, 2), are in it or on its edge; NaN is nowhere."""
         with self._lock:
-            found: NDArray[np.bool_] = shapely.contains_xy(self._copy, points[:, 0], points[:, 1])
+            found: NDArray[np.bool_] = shapely.intersects_xy(self._copy, points[:, 0], points[:, 1])
         return found

@@ -203,7 +203,7 @@ def _read(
             values[points[group.members]] = found
             numbers[points[group.members]] = [known.setdefault(each, len(known)) for each in names]
             meter.add(len(found), 0)
-    surveys, years = _find_surveys(plan, native)
+    surveys, years = find_surveys_at(plan, native)
     return Samples(
         values, Names(tuple(known), numbers), surveys, years, int((~inside).sum()), plan, None,
         estimated, context.http.cached_bytes, 0.0,
@@ -220,7 +220,7 @@ def _name_sources(ids: list[NDArray[Any]], names: tuple[str, ...]) -> NDArray[np
     return first
 
 
-def _find_surveys(
+def find_surveys_at(
     plan: Plan, native: NDArray[np.float64]
 ) -> tuple[Names, Names] | tuple[None, None]:
     """Return name and year of the newest known survey at each point, if they were requested."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import subprocess
 import sys
@@ -17,9 +18,12 @@ import rasterio
 import shapely
 
 import hrdem
+from hrdem.catalog.surveys.attributes import Project
+from hrdem.catalog.surveys.lookup import Survey, Surveys
 from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from hrdem.errors import ServerError
+from hrdem.jobs.sample_points import find_surveys_at
 from tests.pages import run_commands
 from tests.points.test_interpolate import ask_gdal
 from tests.relief import LEFT, TIERS, TOP, make_relief
@@ -34,6 +38,27 @@ def scatter(count: int) -> np.ndarray:
     west, south, east, north = BBOX
     rng = np.random.default_rng(3)
     return np.column_stack([rng.uniform(west, east, count), rng.uniform(south, north, count)])
+
+
+def test_a_point_on_a_common_edge_is_in_the_newest_survey(store: Store) -> None:
+    """It was in neither of them."""
+    store.add("hrdem-mosaic-1m", make_relief("1m", 64, 64), LEFT, TOP)
+    points = [(LEFT + x, TOP - 30) for x in (10, 20, 30, 40)]
+    plan = hrdem.sample(points, points_crs="EPSG:3979", product="dtm", http=store).plan
+    outlines = {
+        2018: shapely.box(LEFT + 15, TOP - 64, LEFT + 30, TOP),
+        2021: shapely.box(LEFT + 20, TOP - 64, LEFT + 30, TOP),
+        2015: shapely.box(LEFT + 30, TOP - 64, LEFT + 64, TOP),
+    }
+    found = tuple(
+        Survey("tile", "coverage", Project(f"of {year}", str(year), str(year), 1.0, {}, outline))
+        for year, outline in outlines.items()
+    )
+    surveyed = dataclasses.replace(plan, surveys=Surveys(found, (), ()))
+    names, years = find_surveys_at(surveyed, np.array([*points, (np.nan, np.nan)], float))
+    assert names is not None
+    assert years is not None
+    assert list(years[:]) == ["", "2021", "2021", "2015", ""]
 
 
 @pytest.mark.slow
