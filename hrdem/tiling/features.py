@@ -162,13 +162,15 @@ def _draft_points(values: Mapping[str, Any], buffer: float) -> Iterator[_Draft]:
         )
         return
     parts, crs = _read_layer(values, "point")
+    allow = values["allow_inaccurate_datum"]
     for part, key, value, geometry in _iterate(parts):
         label = _describe(part, key, value)
-        yield _Draft(key, value, label, functools.partial(_make_circle, geometry, crs, make))
+        create = functools.partial(_make_circle, geometry, crs, make, allow=allow)
+        yield _Draft(key, value, label, create)
 
 
 def _make_circle(
-    geometry: BaseGeometry | None, crs: str, make: Callable[..., Aoi], label: str
+    geometry: BaseGeometry | None, crs: str, make: Callable[..., Aoi], label: str, *, allow: bool
 ) -> Aoi:
     if geometry is None or geometry.is_empty:
         raise _NoAreaError(f"{label} has no geometry. Give features that are points.")
@@ -179,7 +181,7 @@ def _make_circle(
             f"{label} is a {geometry.geom_type}, and `point` takes points. Give the file as `aoi`; "
             "`buffer` takes the area around lines and points."
         )
-    source = link_crs(crs, geometry.bounds, crs)
+    source = link_crs(crs, geometry.bounds, crs, allow_inaccurate=allow)
     centre = project_geometry(geometry, source, LONLAT)
     return make(label, longitude=centre.x, latitude=centre.y)
 

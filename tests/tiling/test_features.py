@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import geopandas
 import pytest
 import shapely
+from pyproj import Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.transformer import TransformerGroup
 
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT
@@ -180,6 +184,23 @@ def test_points_of_a_layer_have_circles() -> None:
     assert centre.distance(frame.geometry[0]) < 0.5
     with pytest.raises(RequestError, match=r"basins\.gpkg is a Polygon, and `point` takes points"):
         read(point=write_basins(DON), radius=100.0)
+
+
+def test_points_on_an_inaccurate_datum_are_taken_if_that_is_allowed() -> None:
+    """The message advised it, and it changed nothing."""
+    lon, lat = -75.7, 45.4
+    points = geopandas.GeoDataFrame(geometry=[shapely.Point(lon, lat)], crs="EPSG:4267")
+    with pytest.raises(RequestError, match="`allow_inaccurate_datum` continues all the same"):
+        read(point=points, radius=100.0)
+    (area,) = read(point=points, radius=100.0, allow_inaccurate_datum=True).areas
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # grids that are missing, as in the message
+        found = TransformerGroup(
+            4267, 4326, always_xy=True, area_of_interest=AreaOfInterest(lon, lat, lon, lat)
+        )
+    to_native = Transformer.from_crs(4617, 3979, always_xy=True)
+    expected = to_native.transform(*found.transformers[0].transform(lon, lat))
+    assert shapely.Point(expected).distance(area.aoi.geometry.centroid) < 0.01
 
 
 def test_an_endless_list_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
