@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from hrdem.errors import NoDataError, RequestError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
-from hrdem.geo.datum import link_crs
+from hrdem.geo.datum import get_operation, link_crs
 from hrdem.geo.reproject import project_geometry
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.geometry import extract_polygons
@@ -183,7 +183,8 @@ def _make_circle(
         )
     source = link_crs(crs, geometry.bounds, crs, allow_inaccurate=allow)
     centre = project_geometry(geometry, source, LONLAT)
-    return make(label, longitude=centre.x, latitude=centre.y)
+    circle = make(label, longitude=centre.x, latitude=centre.y)
+    return replace(circle, operation=get_operation(source))
 
 
 def _draft_sheets(values: Mapping[str, Any], buffer: float) -> Iterator[_Draft]:

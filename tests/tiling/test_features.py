@@ -187,7 +187,7 @@ def test_points_of_a_layer_have_circles() -> None:
 
 
 def test_points_on_an_inaccurate_datum_are_taken_if_that_is_allowed() -> None:
-    """The message advised it, and it changed nothing."""
+    """The message advised it, and it changed nothing; the operation is recorded, as of areas."""
     lon, lat = -75.7, 45.4
     points = geopandas.GeoDataFrame(geometry=[shapely.Point(lon, lat)], crs="EPSG:4267")
     with pytest.raises(RequestError, match="`allow_inaccurate_datum` continues all the same"):
@@ -201,6 +201,8 @@ def test_points_on_an_inaccurate_datum_are_taken_if_that_is_allowed() -> None:
     to_native = Transformer.from_crs(4617, 3979, always_xy=True)
     expected = to_native.transform(*found.transformers[0].transform(lon, lat))
     assert shapely.Point(expected).distance(area.aoi.geometry.centroid) < 0.01
+    assert area.aoi.operation is not None
+    assert area.aoi.operation.name in found.transformers[0].description
 
 
 def test_an_endless_list_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
