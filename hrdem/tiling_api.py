@@ -8,11 +8,13 @@ from hrdem.http.protocol import Http
 from hrdem.request import tile_fields
 from hrdem.request.params import TileJobParams
 from hrdem.request.signature import takes
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.tiling.plan_job import plan_job
 from hrdem.tiling.tile_job import TileJob
 
 
 @takes(tile_fields.TILE_JOB)
+@pinned_gdal()
 def tile_job(*, http: Http | None = None, **params: Unpack[TileJobParams]) -> TileJob:
     """Plan an area that is too large for one file, or many areas, as a job of tiles.
 

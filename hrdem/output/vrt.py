@@ -108,7 +108,7 @@ def format_output_crs(plan: Plan) -> str:
     """Return the CRS of a plan's output: its code, or WKT2 that GDAL finds equal to it."""
     crs = make_output_crs(plan)
     if isinstance(crs, str) and crs.startswith("EPSG:"):
-        return crs
+        return str(crs)  # without its link to the datum of the data, which libraries do not take
     wkt: str = CRS.from_user_input(crs).to_wkt(version=WktVersion.WKT2_2019)
     return wkt
 

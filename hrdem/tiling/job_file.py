@@ -33,6 +33,7 @@ from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import PRODUCTS, Collection, get_collection
 from hrdem.request.request import Request
 from hrdem.request.request_document import list_parameters, rebuild_request
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.sources.cog import CogFile
 from hrdem.sources.protocol import RasterFile
 from hrdem.tiling.job import Job, JobOptions, Tile
@@ -56,6 +57,7 @@ def format_hash(sha256: str) -> bytes:
     return f'{{"sha256": "{sha256}", '.encode()
 
 
+@pinned_gdal()
 def decode_job(content: bytes, name: str = "job.json", *, is_replaced: bool = False) -> Job:
     """Decode a job.
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -75,16 +76,22 @@ HOSTILE = {name: OPPOSITES.get(value, "") for name, (value, _) in PINNED.items()
 JOBS = {
     "plain": {},
     "cog": {"format": "cog", "bbox": (1480000, -150700, 1480700, -150000)},
+    "overviews": {"bbox": (1480000, -150100, 1484200, -150000)},
+    "layers": {"fill": "2m,30m", "feather": 20, "source_band": True},
     "warped": {"crs": "EPSG:2959", "resolution": 2, "resampling": "cubic"},
     "geojson": {"aoi": "area.geojson"},
     "geopackage": {"aoi": "area.gpkg"},
     "like": {"like": "like.tif"},
     "gdal": {"engine": "gdal"},
     "wcs": {"via": "wcs"},
-}
+    "tiles": {
+        "scheme": "50km", "bbox": (-75.72, 45.40, -75.7185, 45.401), "bbox_crs": "EPSG:4267",
+        "crs": "EPSG:26718", "resolution": 2, "allow_inaccurate_datum": True,
+    },
+}  # fmt: skip
 
 PROGRAM = """
-import json, sys, threading
+import json, shutil, sys, threading
 import hrdem
 
 jobs, service, is_threaded = map(json.loads, sys.argv[1:])
@@ -93,9 +100,15 @@ errors = {}
 def run(name, job):
     box = {"bbox": (1480000, -150200, 1480200, -150000), "bbox_crs": "EPSG:3979"}
     area = {} if job.keys() & {"aoi", "like"} else box
-    options = {**area, **job, **service, "product": "dtm", "no_cache": True, "overwrite": True}
+    options = {**area, **job, "product": "dtm", "no_cache": True, "stac_url": service["stac_url"]}
+    output = f"{name}-out"
     try:
-        hrdem.extract(**options, output=f"{name}-out.tif")
+        if "scheme" in job:
+            shutil.rmtree(output, ignore_errors=True)
+            hrdem.tile_job(**options, output=output).run(workers=0)
+            return
+        options |= {**service, "overwrite": True}
+        hrdem.extract(**options, output=output + ".tif")
     except hrdem.HrdemError as exc:
         errors[name] = str(exc)
 
@@ -124,7 +137,15 @@ def run_jobs(
     )
     assert done.returncode == 0, done.stderr
     errors = json.loads(done.stdout)
-    written = {name: read_raster(folder / f"{name}-out.tif") for name in JOBS.keys() - errors}
+    written = {
+        name: tuple(
+            read_raster(path)
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in (".tif", ".vrt") or path.name == "index.gti.gpkg"
+            if path.relative_to(folder).parts[0].startswith(f"{name}-out")
+        )
+        for name in JOBS.keys() - errors
+    }
     return {**errors, **written}
 
 
@@ -180,6 +201,8 @@ def test_hostile_settings_change_no_pixel(demo: Addresses, inputs: Path) -> None
     """All at once, from the environment and from a file; a failure names the culprit."""
     expected = run_jobs(demo, inputs, {})
     assert all(isinstance(result, tuple) for result in expected.values()), expected
+    # heights, sources, years; a tile and two indexes
+    assert [len(expected[name]) for name in ("layers", "tiles")] == [3, 3]
     rules = inputs / ".gdal" / "gdalrc"
     rules.parent.mkdir()
     lines = [f"{name}={HOSTILE[name]}" for name in PINNED]
@@ -235,12 +258,21 @@ def test_settings_of_the_program_return(monkeypatch: pytest.MonkeyPatch) -> None
         pyogrio.set_gdal_config_options({"OGR_ARC_STEPSIZE": None})
 
 
-def test_setting_that_cannot_be_pinned_is_named() -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: hrdem.plan(bbox=(-75.7, 45.4, -75.6, 45.5), product="dtm"),
+        lambda: hrdem.tile_job(bbox=(-75.7, 45.4, -75.6, 45.5), product="dtm", output="tiles"),
+        lambda: hrdem.sample([(-75.7, 45.4)], product="dtm"),
+    ],
+    ids=["plan", "tile_job", "sample"],
+)
+def test_setting_that_cannot_be_pinned_is_named(call: Callable[[], object]) -> None:
     with (
         rasterio.Env(OGR_CT_OP_SELECTION="FIRST_MATCHING"),
         pytest.raises(RequestError, match="OGR_CT_OP_SELECTION is FIRST_MATCHING"),
     ):
-        hrdem.plan(bbox=(-75.7, 45.4, -75.6, 45.5), product="dtm")
+        call()
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hrdem.errors import NoDataError
+from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.tiling.index.collection import COLLECTION_NAME, make_collection
 from hrdem.tiling.index.item_table import ITEM_TABLE_NAME, load_item_table_writer
 from hrdem.tiling.index.tile_index import TILE_INDEX_NAME, write_tile_index
@@ -30,6 +31,7 @@ class IndexSummary:
     names: tuple[str, ...]
 
 
+@pinned_gdal()
 def write_index(
     job: Job, store: OutputStore, states: Mapping[str, TileState], *, parquet: bool = False
 ) -> IndexSummary:
