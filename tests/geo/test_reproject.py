@@ -9,7 +9,9 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Transformer
 
+from hrdem.errors import NoDataError
 from hrdem.geo.crs import LONLAT, NATIVE_CRS
 from hrdem.geo.reproject import project_geometry
 from hrdem.geo.transform import project_points
@@ -38,6 +40,22 @@ def test_an_s_shaped_edge_is_densified() -> None:
     """Its midpoint is on the chord: it runs 5 degrees to each side of the central meridian."""
     line = shapely.LineString([(-100, 45), (-90, 55)])
     assert shapely.get_num_coordinates(project_geometry(line, LONLAT, NATIVE_CRS)) > 100
+
+
+def test_edges_stay_within_millimetres_of_degrees_too() -> None:
+    """A row of EPSG:3979, taken by PROJ to longitudes and latitudes."""
+    edge = np.column_stack([np.linspace(1_500_000, 1_600_000, 2_001), np.full(2_001, 5.0)])
+    there = project_geometry(shapely.LineString(edge[[0, -1]]), NATIVE_CRS, LONLAT)
+    lonlat = Transformer.from_crs(NATIVE_CRS, "EPSG:4617", always_xy=True).transform(*edge.T)
+    assert shapely.distance(shapely.points(*lonlat), there).max() < 0.003 / 110_000
+    assert shapely.get_num_coordinates(there) < 2_000
+
+
+def test_an_edge_across_a_seam_of_the_target_is_refused() -> None:
+    """The antimeridian, where longitudes go on at the other end."""
+    ends = project_points(np.array([[179.0, 75], [-179, 75]]), LONLAT, NATIVE_CRS)
+    with pytest.raises(NoDataError):
+        project_geometry(shapely.LineString(ends), NATIVE_CRS, LONLAT)
 
 
 def test_short_edges_are_not_densified() -> None:

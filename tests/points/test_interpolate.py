@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from hrdem.points.interpolate import interpolate
+from hrdem.points.interpolate import REACH, interpolate
 from hrdem.request.options import Interpolation
 
 ALGORITHMS = {"nearest": 0, "bilinear": 1, "cubic": 2}  # GDALRIOResampleAlg
@@ -70,3 +70,14 @@ def test_values_are_those_of_gdal(tmp_path: Path, method: str) -> None:
     found = interpolate(pixels, pixels != NODATA, x, y, Interpolation(method))
     np.testing.assert_allclose(found, ask_gdal(path, x, y, method), rtol=1e-9, atol=0)
     assert np.isnan(found).any()
+
+
+@pytest.mark.parametrize(("method", "reach"), REACH.items())
+def test_no_pixel_beyond_the_reach_matters(method: Interpolation, reach: int) -> None:
+    """An array of a point's pixel and those within reach gives what a larger one does."""
+    rng = np.random.default_rng(2)
+    pixels = rng.uniform(100, 200, (20, 20))
+    part = pixels[10 - reach : 11 + reach, 10 - reach : 11 + reach]
+    x, y = 10 + rng.random((2, 50))
+    found = interpolate(part, np.isfinite(part), x - 10 + reach, y - 10 + reach, method)
+    np.testing.assert_allclose(found, interpolate(pixels, np.isfinite(pixels), x, y, method))

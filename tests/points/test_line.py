@@ -37,6 +37,9 @@ def test_stations_are_equally_far_apart_on_the_ground(crs: str, points: np.ndarr
     corners = len(points) - 2  # a step around a corner is shorter across
     off = np.abs(steps - np.diff(stations.distance)) > 0.002
     assert off.sum() <= corners
+    *steps, last = np.diff(stations.distance)
+    assert np.allclose(steps, 25.0)
+    assert 0 < last <= 25.0
     assert np.allclose(stations.points[[0, -1]], points[[0, -1]], rtol=0, atol=1e-9)
 
 

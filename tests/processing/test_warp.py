@@ -131,6 +131,22 @@ def warp_in_blocks(
     return pixels
 
 
+@pytest.mark.parametrize("resolution", [1.2, 2.7])
+def test_a_window_of_a_raster_is_warped_as_the_whole(tmp_path: Path, resolution: float) -> None:
+    """Where it starts at another column and row than the lattice that it is given."""
+    whole = Grid(NATIVE_CRS, Affine(1, 0, 1_500_000.3, 0, -1, -170_000.6), 200, 180)
+    window = Window(37, 21, 120, 110)
+    pixels, part = make_heights(whole), whole.crop(window)
+    a = write_source(tmp_path / "a.tif", whole, pixels)
+    b = write_source(tmp_path / "b.tif", part, pixels[window.slices])
+    left, bottom, right, top = part.bounds
+    grid = snap_grid(NATIVE_CRS, resolution, (left + 20, bottom + 20, right - 20, top - 20))
+    expected, _ = WarpedRaster.onto(a, grid, Resampling.MED, NODATA).read(grid.window)
+    found = WarpedRaster.onto(b, grid, Resampling.MED, NODATA, lattice=whole)
+    np.testing.assert_array_equal(found.read(grid.window)[0], expected)
+    assert np.ptp(expected) > 1
+
+
 def find_positions(grid: Grid, source: Grid) -> NDArray[np.float64]:
     """Return row and column in a source of each pixel's centre, array (2, rows, columns)."""
     dx, dy = grid.resolution

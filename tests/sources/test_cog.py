@@ -81,6 +81,18 @@ def test_rows_of_the_index_that_the_region_does_not_touch_are_not_looked_up(
     assert first_bytes[1] - first_bytes[0] in (6 * 4, 6 * 8)  # a row of the index
 
 
+def test_only_tiles_that_the_region_touches_are_needed(tmp_path: Path) -> None:
+    """Of a window of three by three tiles of 128 pixels, and only where they are in it."""
+    path = tmp_path / "file.tif"
+    write_cog(path, driver="COG", COMPRESS="LZW", BLOCKSIZE=128)
+    content = Bytes(path.read_bytes(), etag="")
+    file = probe_cog("http://store.invalid/file.tif", content)
+    for left, width, expected in ((90, 30, 3), (130, 100, 3), (250, 10, 6), (301, 50, 0)):
+        region = PreparedGeometry(shapely.box(*file.grid.crop(Window(left, 0, width, 700)).bounds))
+        needed = file.needed(Window(100, 100, 200, 200), region, content, None)
+        assert needed.tiles == expected, left
+
+
 def test_header_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second read in the same session checks the version without reading the header again."""
     path = tmp_path / "file.tif"
