@@ -151,7 +151,7 @@ def test_modules_that_are_mutated_and_their_tests_are_there() -> None:
 
 @pytest.mark.slow
 def test_mutants_are_killed_by_the_tests_of_their_module() -> None:
-    """One that swaps the arguments of the only readers of a tile."""
+    """One of the two of the smallest module; the tool still fits the tests and their plugins."""
     command = [sys.executable, "-m", "benchmarks.mutation", "planning.feather", "--sample", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "| `planning.feather` | 2 | 1 | 1 | 0 | 0 |" in done.stdout
