@@ -32,13 +32,15 @@ def shift_grid() -> Iterator[Path]:
     import rasterio  # noqa: PLC0415 (slow, and not needed by the service)
     from affine import Affine  # noqa: PLC0415
 
+    from hrdem.runtime.gdal_env import pinned_gdal  # noqa: PLC0415
+
     lon, lat = np.meshgrid(
         _WEST + STEP_DEGREES * np.arange(_COLUMNS), _NORTH - STEP_DEGREES * np.arange(_ROWS)
     )
     half = STEP_DEGREES / 2
     with tempfile.TemporaryDirectory(prefix="hrdem-demo-") as folder:
         path = Path(folder, "demonstration.tif")
-        with rasterio.open(
+        with pinned_gdal(), rasterio.open(
             path, "w", "GTiff", width=_COLUMNS, height=_ROWS, count=1, dtype="int32",
             crs="EPSG:4617", nodata=_NODATA,
             transform=Affine(STEP_DEGREES, 0, _WEST - half, 0, -STEP_DEGREES, _NORTH + half),

@@ -19,6 +19,7 @@ from rasterio.env import get_gdal_config
 
 import hrdem
 from hrdem.demo import Addresses
+from hrdem.demo.shifts import shift_grid
 from hrdem.errors import RequestError, SourceError
 from hrdem.geo.crs import parse_crs
 from hrdem.geo.grid import Window
@@ -264,8 +265,9 @@ def test_settings_of_the_program_return(monkeypatch: pytest.MonkeyPatch) -> None
         lambda: hrdem.plan(bbox=(-75.7, 45.4, -75.6, 45.5), product="dtm"),
         lambda: hrdem.tile_job(bbox=(-75.7, 45.4, -75.6, 45.5), product="dtm", output="tiles"),
         lambda: hrdem.sample([(-75.7, 45.4)], product="dtm"),
+        lambda: shift_grid().__enter__(),
     ],
-    ids=["plan", "tile_job", "sample"],
+    ids=["plan", "tile_job", "sample", "demo"],
 )
 def test_setting_that_cannot_be_pinned_is_named(call: Callable[[], object]) -> None:
     with (
