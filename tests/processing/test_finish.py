@@ -18,6 +18,7 @@ from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import run_plan
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.processing.finish import TileFinisher
+from hrdem.processing.halve import Halving
 from hrdem.processing.statistics import Statistics
 from hrdem.tiff.encode import NO_COMPRESSION, choose_tile_format
 from tests.cogs import HEIGHT, TRANSFORM, WIDTH, Bytes, plan_only_file, write_cog
@@ -103,3 +104,15 @@ def test_one_number_stands_for_the_source_of_all_pixels(mask: shapely.Geometry |
         np.testing.assert_array_equal(band, np.where(inside, expected, nodata))
     assert found.stats.pixels_by_source == (0, np.count_nonzero(inside), 0)
     assert found.stats.statistics == Statistics.of(pixels[inside], int(inside.sum()))
+
+
+def test_heights_are_averaged_for_overviews_and_numbers_of_sources_are_not() -> None:
+    heights, ids = (choose_tile_format(each, NO_COMPRESSION) for each in ("int16", "uint8"))
+    finisher = TileFinisher(heights, -32767, 3, None, ids, halving=Halving.AVERAGE)
+    pixels = np.arange(0, 5_000, dtype=np.int16).reshape(50, 100)
+    numbers = (pixels % 3 + 1).astype(np.uint8)
+    found = finisher.finish_block(Window(0, 0, 100, 50), pixels, [numbers], 9)
+    of_heights, of_numbers = found.halves
+    # four pixels: n, n + 1, n + 100, n + 101; their mean is n + 50.5, of even n
+    np.testing.assert_array_equal(of_heights, pixels[::2, ::2] + 50)
+    np.testing.assert_array_equal(of_numbers, numbers[::2, ::2])
