@@ -72,7 +72,8 @@ class OverviewBuilder:
         self._nodata = nodata
         self._halving = halving
         self._file = path.open("x+b")
-        self._positions = np.full(base.counts.shape, -1, np.int64)
+        self._stored = 0  # number of halves in the file
+        self._numbers = np.zeros(base.counts.shape, np.int32)  # of them from 1; 0 for none
 
     def close(self) -> None:
         """Close the file."""
@@ -80,7 +81,7 @@ class OverviewBuilder:
 
     def add(self, place: Place, half: Pixels) -> None:
         """Add the half of a tile of full resolution."""
-        self._positions[place] = self._store(half)
+        self._numbers[place] = self._store(half)
 
     def build(self, append: Callable[[bytes], int]) -> list[TileLevel]:
         """Compute overviews, each from the level before, until one tile holds a whole level.
@@ -91,7 +92,7 @@ class OverviewBuilder:
         Returns:
             All levels, full resolution first.
         """
-        levels, positions = [self._base], self._positions
+        levels, numbers = [self._base], self._numbers
         width, height = self._tile_format.tile
         with thread_pool(_CODERS, "overview") as pool:
             while levels[-1].width > width or levels[-1].height > height:
@@ -102,8 +103,8 @@ class OverviewBuilder:
                     len(below.counts),
                     self._tile_format.tile,
                 )
-                halves = np.full(level.counts.shape, -1, np.int64)
-                read = self._read_quads(positions)
+                halves = np.zeros(level.counts.shape, np.int32)
+                read = self._read_quads(numbers)
                 with contextlib.closing(
                     map_in_order(pool, self._make, read, 2 * _CODERS)
                 ) as results:
@@ -113,7 +114,7 @@ class OverviewBuilder:
                             level.counts[made.place] = len(made.tile)
                             halves[made.place] = self._store(made.half)
                 levels.append(level)
-                positions = halves
+                numbers = halves
         return levels
 
     def _make(self, quad: tuple[Place, Pixels]) -> _Made:
@@ -122,37 +123,36 @@ class OverviewBuilder:
         tile = encode(pixels, self._tile_format, self._nodata) if has_data else b""
         return _Made(place, tile, halve(pixels, self._nodata, self._halving))
 
-    def _read_quads(self, positions: NDArray[np.int64]) -> Iterator[tuple[Place, Pixels]]:
+    def _read_quads(self, numbers: NDArray[np.int32]) -> Iterator[tuple[Place, Pixels]]:
         """Yield the tiles of the next level that any half of a tile belongs to."""
-        bands, rows, columns = np.nonzero(positions >= 0)
+        bands, rows, columns = np.nonzero(numbers)
         places = np.unique(np.stack([bands, rows // 2, columns // 2], axis=1), axis=0)
         for band, row, column in places.tolist():
             yield (
                 (band, row, column),
-                self._read_quad(
-                    positions[band, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-                ),
+                self._read_quad(numbers[band, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]),
             )
 
-    def _read_quad(self, positions: NDArray[np.int64]) -> Pixels:
+    def _read_quad(self, numbers: NDArray[np.int32]) -> Pixels:
         width, height = self._tile_format.tile
         pixels = np.full((height, width), self._nodata, self._tile_format.dtype)
         half = np.empty((height // 2, width // 2), self._tile_format.dtype)
-        for (row, column), position in np.ndenumerate(positions):
-            if position >= 0:
-                self._file.seek(int(position))
+        for (row, column), number in np.ndenumerate(numbers):
+            if number:
+                self._file.seek((int(number) - 1) * half.nbytes)
                 self._file.readinto(half.data)
                 top, left = row * half.shape[0], column * half.shape[1]
                 pixels[top : top + half.shape[0], left : left + half.shape[1]] = half
         return pixels
 
     def _store(self, half: Pixels) -> int:
-        """Append a half, padded to that of a whole tile, and return its position."""
+        """Append a half, padded to that of a whole tile; return its number in the file, from 1."""
         width, height = self._tile_format.tile
         if half.shape != (height // 2, width // 2):
             whole = np.full((height // 2, width // 2), self._nodata, self._tile_format.dtype)
             whole[: half.shape[0], : half.shape[1]] = half
             half = whole
-        position = self._file.seek(0, os.SEEK_END)
+        self._file.seek(0, os.SEEK_END)
         self._file.write(half.data)
-        return position
+        self._stored += 1
+        return self._stored
