@@ -168,6 +168,7 @@ def test_other_formats_are_not_read(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_view_that_computes_forever_is_stopped(path: Path) -> None:
     write_layer(path, [LEFT_HALF], {"Name": ["A"]}, layer="table")
     with closing(sqlite3.connect(path)) as database:

@@ -172,6 +172,7 @@ def test_assets_lists_addresses_by_key(demo: Addresses, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_downloaded_vrt_holds_the_terrain(demo: Addresses, tmp_path: Path) -> None:
     arguments = ["assets", "9_2-mosaic-1m", "--product", "dtm", "--download"]
     done = hrdem(*arguments, "--stac-url", demo.stac, cwd=tmp_path)
@@ -187,6 +188,7 @@ def test_downloaded_vrt_holds_the_terrain(demo: Addresses, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_vv_logs_requests_on_standard_error(demo: Addresses, tmp_path: Path) -> None:
     done = hrdem("search", *BBOX, "-vv", "--stac-url", demo.stac, cwd=tmp_path)
     assert "POST http://127.0.0.1" in done.stderr

@@ -81,6 +81,7 @@ def test_failing_service_sets_the_exit_code(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_foreign_proj_data_is_ignored(tmp_path: Path) -> None:
     """By the demonstration too; what is ignored is listed."""
     done = doctor("--demo", PROJ_DATA=str(tmp_path), GTIFF_IGNORE_READ_ERRORS="YES")

@@ -76,6 +76,7 @@ def test_crs_that_geotiff_cannot_store(capsys) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("crs", ["EPSG:32761", "EPSG:2193", "EPSG:27700"])
 def test_crs_of_another_region_fails_cleanly_or_works(capsys, crs: str) -> None:
     """Some projections have coordinates for Canada, far outside their area of use."""

@@ -105,6 +105,7 @@ def by_speed(names: Iterable[str]) -> list[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", by_speed(TRANSIENT))
 def test_occasional_bad_responses_leave_pixels_exact(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
@@ -233,6 +234,7 @@ def test_exactly_two_requests_run_in_parallel(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_retry_after_pauses_all_requests(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     times: list[float] = []
 

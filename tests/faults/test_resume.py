@@ -383,6 +383,7 @@ def test_response_with_etag_is_revalidated(demo: Addresses, http: HttpClient) ->
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["index", "tile"])
 def test_corrupt_bytes_are_not_cached(
     demo: Addresses, http: HttpClient, tmp_path: Path, where: str

@@ -154,6 +154,7 @@ def test_corrupt_bytes_are_detected(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_interrupted_range_resumes(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     cut: list[tuple[int, int]] = []
 
@@ -294,6 +295,7 @@ def test_failed_chunk_can_be_computed_later(demo: Addresses, http: HttpClient) -
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_republished_vrt_is_detected_at_the_end(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

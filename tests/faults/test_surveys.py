@@ -118,6 +118,7 @@ def test_missing_coverage_falls_back_to_the_extent(coverage: bytes, http: HttpCl
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_catalogue_without_coverage_falls_back_to_the_extent(
     coverage: bytes, http: HttpClient
 ) -> None:
@@ -290,6 +291,7 @@ def test_empty_extent_gives_no_surveys(http: HttpClient) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_one_failed_item_keeps_the_others(
     coverage: bytes, http: HttpClient, tmp_path: Path
 ) -> None:

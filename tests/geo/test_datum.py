@@ -170,16 +170,17 @@ def test_every_crs_of_canada_and_its_border() -> None:
 
 
 SLOW = pytest.mark.slow
+LONG = (pytest.mark.slow, pytest.mark.long)
 CLARKE = "+proj=longlat +ellps=clrk66"
 REFUSED = [
     ("EPSG:4122", HALIFAX, "pyproj sync --file ca_nrc_NS778302.tif.*or put https://cdn.proj.org/"),
     ("+proj=longlat +ellps=GRS80", OTTAWA, "does not name its datum"),
     pytest.param("EPSG:4608", OTTAWA, "needs the grid ca_nrc_MAY76V20.tif", marks=SLOW),
-    pytest.param("EPSG:4609", OTTAWA, "needs the grid ca_que_mern_cq77na83.tif", marks=SLOW),
+    pytest.param("EPSG:4609", OTTAWA, "needs the grid ca_que_mern_cq77na83.tif", marks=LONG),
     pytest.param("EPSG:4267", OTTAWA, "NAD27 to WGS 84 .12., accurate to 9 m", marks=SLOW),
-    pytest.param("EPSG:4322", OTTAWA, "Geodetic System 1972.*accurate to 2 m", marks=SLOW),
-    pytest.param(f"{CLARKE} +towgs84=0,0,0", OTTAWA, "not name its datum", marks=SLOW),
-    pytest.param(f"{CLARKE} +nadgrids=my.gsb", OTTAWA, "cannot find the grid my.gsb", marks=SLOW),
+    pytest.param("EPSG:4322", OTTAWA, "Geodetic System 1972.*accurate to 2 m", marks=LONG),
+    pytest.param(f"{CLARKE} +towgs84=0,0,0", OTTAWA, "not name its datum", marks=LONG),
+    pytest.param(f"{CLARKE} +nadgrids=my.gsb", OTTAWA, "cannot find the grid my.gsb", marks=LONG),
 ]
 
 

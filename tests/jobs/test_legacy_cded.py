@@ -263,6 +263,7 @@ def test_water_has_one_height_a_lake_and_the_sea_none(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_nodes_without_a_shift_are_refused_unless_they_are_outside_the_border(
     terrain: Store, tmp_path: Path
 ) -> None:

@@ -225,6 +225,7 @@ def test_a_set_without_heights_is_void_to_the_last_pixel(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("projection", "size"), [(Projection.UTM, 127_707_136), (Projection.ALBERS, 136_049_664)]
 )

@@ -210,7 +210,7 @@ print(step)
 @pytest.mark.slow
 @needs_forks
 @TARGETS
-@pytest.mark.parametrize("overwrite", [[], ["overwrite"]])
+@pytest.mark.parametrize("overwrite", [pytest.param([], marks=pytest.mark.long), ["overwrite"]])
 def test_killed_at_any_step_there_is_a_whole_set_or_none(
     tmp_path: Path, name: str, overwrite: list[str]
 ) -> None:

@@ -357,6 +357,7 @@ def test_crs_without_epsg_code_is_written_as_wkt(demo: Addresses, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_warped_cog_has_overviews_and_the_same_pixels(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": HALIFAX, "crs": "EPSG:2961", "resolution": 1.5}
     extract(demo, tmp_path / "plain.tif", **request)

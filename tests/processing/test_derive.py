@@ -80,6 +80,7 @@ def test_slope_has_no_seams_at_blocks_and_sub_tiles(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_slope_on_another_grid_is_from_its_heights(demo: Addresses, tmp_path: Path) -> None:
     """Across the border of two sub-tiles; heights and slope are extracted separately."""
     params: dict[str, Any] = {"crs": "EPSG:2959", "resolution": 2, "stac_url": demo.stac}

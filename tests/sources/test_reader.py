@@ -119,6 +119,7 @@ def test_chunks_grow_with_the_server(demo: Addresses, noting: Noting, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_where_the_coverage_has_nothing_the_output_has_nodata(
     demo: Addresses, tmp_path: Path
 ) -> None:
@@ -138,6 +139,7 @@ def test_nodata_only_is_no_data(demo: Addresses, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_other_crs_warps_native_pixels(demo: Addresses, tmp_path: Path) -> None:
     """Pieces that a server warps separately do not align."""
     box = (536_284.0, 4_967_490.8, 537_284.0, 4_968_490.8)

@@ -184,6 +184,7 @@ def test_what_gdalbuildvrt_writes_is_read() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "document",
     [

@@ -29,6 +29,7 @@ def cluster() -> Iterator[object]:
         yield cluster
 
 
+@pytest.mark.long
 def test_a_killed_worker_of_dask_loses_its_tile_alone(cluster, tmp_path: Path) -> None:
     work = Scripted(tmp_path)
     names = ["a", "dies-b", "sleep-0.3", "sleep-0.2", "c"]

@@ -81,7 +81,11 @@ def test_a_task_is_small_and_a_worker_refuses_another_job(job: Job, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("max_cache", [0, 10**9], ids=["without a cache", "with one"])
+@pytest.mark.parametrize(
+    "max_cache",
+    [pytest.param(0, marks=pytest.mark.long), 10**9],
+    ids=["without a cache", "with one"],
+)
 def test_bytes_are_those_that_were_foreseen(job: Job, tmp_path: Path, max_cache: int) -> None:
     settings = settings_of(
         job,
