@@ -38,6 +38,7 @@ MAX_SECONDS_TO_STOP = 3
 MAX_UPLOADS = 2  # that are received at the same time: each is held in memory
 MAX_RECENT, RECENT_SECONDS = 256, 300.0  # looks that are not taken again
 MAP_SECONDS = 3600.0  # for which tiles and outlines are not drawn again
+WARM_UP_AFTER_SECONDS = 1.0  # by when a page is drawn, which imports would hold up
 
 
 def make_app(settings: Settings, store: JobStore) -> Starlette:
@@ -54,12 +55,13 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
     @contextlib.asynccontextmanager
     async def run(app: Starlette) -> AsyncIterator[None]:
         running = asyncio.create_task(queue.run())
-        warming = asyncio.create_task(anyio.to_thread.run_sync(session.warm_up))
+        warming = asyncio.create_task(_warm_up(session))
         try:
             yield
         finally:
             hub.close()
             queue.close()
+            warming.cancel()
             await asyncio.gather(running, warming, return_exceptions=True)
             session.close()
 
@@ -90,6 +92,11 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
         drawn=Recent(MAX_RECENT, MAP_SECONDS),
     )
     return app
+
+
+async def _warm_up(session: SharedSession) -> None:
+    await asyncio.sleep(WARM_UP_AFTER_SECONDS)
+    await anyio.to_thread.run_sync(session.warm_up)
 
 
 class _Server(uvicorn.Server):

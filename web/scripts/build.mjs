@@ -85,7 +85,6 @@ const files = {
   main: await write(named("page.js", code), code),
   start: await write(named("start.js", start), start),
   style: await write(named("style.css", style), style),
-  map: mapName,
 };
 await cp(join(web, "src/icon.svg"), join(outputs, "icon.svg"));
 

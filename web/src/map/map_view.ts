@@ -43,8 +43,13 @@ export interface MapView {
   focus(): void;
 }
 
+/** Waits until the page has been drawn: the map's module keeps the browser busy. */
+const painted = (): Promise<void> =>
+  new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
 /** Makes the map, once its module has come: the page works before that. */
 export async function createMap(options: MapOptions): Promise<MapView> {
+  await painted();
   const maplibre: typeof MapLibre = await import(MAP_MODULE);
   maplibre.setWorkerUrl(new URL(MAP_WORKER, location.href).href);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
