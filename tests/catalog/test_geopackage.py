@@ -133,6 +133,7 @@ def test_truncated_file_is_an_error(path: Path) -> None:
             read_apart(path)
 
 
+@pytest.mark.slow
 def test_other_sqlite_database_is_an_error(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE dtm (name TEXT, geom BLOB)")

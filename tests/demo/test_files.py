@@ -227,6 +227,7 @@ def test_every_asset_but_the_thumbnail_exists(demo: Addresses) -> None:
         assert shades == ["-hillshade.tif" if item["id"] == "mrdem" else "_hillshade.tif"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("item", "fields"),
     [

@@ -173,6 +173,7 @@ def test_search_falls_back_to_get(http: HttpClient, demo: Addresses) -> None:
     assert [each.id for each in found] == ["8_2-mosaic-1m", "9_2-mosaic-1m"]
 
 
+@pytest.mark.slow
 def test_get_search_stays_below_url_limit(http: HttpClient, demo: Addresses) -> None:
     """Servers reject URLs of more than 8 kB."""
 

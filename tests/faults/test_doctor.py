@@ -91,6 +91,7 @@ def test_missing_wcs_is_a_warning(demo: Addresses, http: HttpClient) -> None:
     assert not find_foreign(checks["WCS"].fix, {field.name for field in fields.DOCTOR})
 
 
+@pytest.mark.slow
 def test_failing_wcs_is_a_failure(diagnosed) -> None:
     checks = diagnosed("/wrapper/", lambda _: Reply(503, b"maintenance"))
     assert failed(checks) == ["WCS"]
@@ -134,6 +135,7 @@ def test_store_without_ranges_is_a_failure(diagnosed) -> None:
     assert "Range headers" in checks["store"].fix
 
 
+@pytest.mark.slow
 def test_store_without_etags_is_a_warning(diagnosed) -> None:
     def without_etag(reply: Reply) -> Reply:
         kept = {name: value for name, value in reply.headers.items() if name.lower() != "etag"}

@@ -149,6 +149,7 @@ def disk_bytes(folder: Path) -> int:
     return found
 
 
+@pytest.mark.slow
 def test_limit_holds_while_an_array_lives(demo: Addresses, http: HttpClient) -> None:
     words = {"bbox": NARROW, "bbox_crs": "EPSG:3979", "stac_url": demo.stac, "http": http}
     array = hrdem.load(**words, product="dtm", chunks=512, max_cache=3_000_000)
@@ -156,6 +157,7 @@ def test_limit_holds_while_an_array_lives(demo: Addresses, http: HttpClient) -> 
     assert 1_000_000 < hrdem.Cache().info().bytes <= 3_000_000
 
 
+@pytest.mark.slow
 def test_run_killed_between_item_and_raster_is_repeated(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -410,6 +412,7 @@ def test_corrupt_bytes_are_not_cached(
     check_pixels(tmp_path / "a.tif", NARROW)
 
 
+@pytest.mark.slow
 def test_file_with_a_weak_etag_is_not_cached(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -507,6 +510,7 @@ def test_unwritable_cache_is_a_warning(
     check_pixels(tmp_path / "a.tif", NARROW)
 
 
+@pytest.mark.slow
 def test_nearly_full_disk_is_left_to_the_output(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch
 ) -> None:
@@ -516,6 +520,7 @@ def test_nearly_full_disk_is_left_to_the_output(
     check_pixels(tmp_path / "a.tif", NARROW)
 
 
+@pytest.mark.slow
 def test_max_download_is_checked_before_reading(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def told(found: Surveys) -> list[tuple]:
 BOTH = [("coverage", "new", "2020", 1.0), ("coverage", "old", "2012", 0.5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "whole", [pytest.param(True, marks=LONG), False], ids=["whole", "in parts"]
 )
@@ -107,6 +108,7 @@ def test_projects_are_read_whole_or_by_ranges(
     assert all(request.headers.get("if-match") == '"one"' for request in sent[1:-1])
 
 
+@pytest.mark.slow
 def test_missing_coverage_falls_back_to_the_extent(coverage: bytes, http: HttpClient) -> None:
     gone = Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
     with store(coverage, lambda request: gone if request.path == COVERAGE else None) as server:

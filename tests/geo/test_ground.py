@@ -155,6 +155,7 @@ def test_small_grids_have_steps_too(width: int, height: int) -> None:
     np.testing.assert_allclose(steps.height, steps.width, 1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     crs=st.sampled_from(["EPSG:3979", "EPSG:4617", "EPSG:3857", "EPSG:3573"]),

@@ -79,6 +79,7 @@ def test_the_difference_is_that_of_the_common_pixels(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_difference_is_that_of_view(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -226,6 +226,7 @@ def test_chunk_warps_only_what_it_needs(filled: Store) -> None:
     assert 0 < first < (sum(filled.received.values()) - first) / 4
 
 
+@pytest.mark.slow
 def test_empty_chunk_is_nodata_empty_array_an_error(store: Store) -> None:
     fine = make_relief("1m", 900, 900)
     fine[:500] = NODATA
@@ -239,6 +240,7 @@ def test_empty_chunk_is_nodata_empty_array_an_error(store: Store) -> None:
         load_array(store, **upper)
 
 
+@pytest.mark.slow
 def test_chunk_outside_all_files_is_nodata(store: Store) -> None:
     store.add(TIERS["1m"], make_relief("1m", 450, 900), LEFT, TOP)
     for params in ({}, {"resolution": 2}):
@@ -329,6 +331,7 @@ def test_lazy_array_of_a_polygon_is_pickled_by_the_standard_library(filled: Stor
     assert (again.data.name, again.attrs) == (lazy.data.name, lazy.attrs)
 
 
+@pytest.mark.slow
 def test_copies_of_a_lazy_array_read_with_one_client(
     demo: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,6 +352,7 @@ def test_copies_of_a_lazy_array_read_with_one_client(
     assert len(made) == 1
 
 
+@pytest.mark.slow
 def test_index_reads_what_numpy_would_return(filled: Store) -> None:
     eager, lazy = (load_array(filled, chunks=chunks).data for chunks in (None, -1))
     for index in (

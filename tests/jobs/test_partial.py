@@ -70,6 +70,7 @@ def test_gap_is_counted_to_the_pixel(tmp_path: Path, store: Store, grid: dict[st
     assert item["properties"]["hrdem:gaps"] == [gap]
 
 
+@pytest.mark.slow
 def test_file_beside_the_shape_is_no_gap(tmp_path: Path, store: Store) -> None:
     """Only the box around the shape reaches it."""
     for item, right, down in (("a", 0, 0), ("c", 0, 100), ("d", 100, 0), ("b", 100, 100)):

@@ -194,6 +194,7 @@ def test_a_date_of_the_catalogue_is_a_change_as_tags_have_it(
         rerun(published, item, tmp_path / "b.tif")
 
 
+@pytest.mark.slow
 def test_another_shift_grid_is_refused(tmp_path: Path, published: Store) -> None:
     grid = write_grid(tmp_path / "grid.tif", millimetres(60, 120))
     item = extract(published, tmp_path / "a.tif", vertical_datum="CGVD28", vertical_grid=grid)

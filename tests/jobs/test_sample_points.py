@@ -119,6 +119,7 @@ def test_rows_stay_as_they_are(demo: Addresses, tmp_path: Path) -> None:
     assert (done.sampled, done.outside) == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_layer_keeps_its_attributes_and_its_crs(demo: Addresses, tmp_path: Path) -> None:
     path, output = tmp_path / "wells.gpkg", tmp_path / "out.gpkg"
     points = [shapely.Point(xy) for xy in scatter(3)]
@@ -237,6 +238,7 @@ def test_coordinates_that_stand_for_none_are_no_error(
     assert (done.sampled, done.outside) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_download_is_estimated_before_it_begins(demo: Addresses) -> None:
     given = {"product": "dtm", "points_crs": "EPSG:3979", "stac_url": demo.stac}
     with pytest.raises(hrdem.RequestError, match="About .* have to be downloaded"):

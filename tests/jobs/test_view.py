@@ -89,6 +89,7 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
         hrdem.view(tmp_path / "a.tif")
 
 
+@pytest.mark.slow
 def test_a_quicklook_is_drawn_beside_the_output(demo: Addresses, tmp_path: Path) -> None:
     request = {"bbox": SMALL, "product": "dtm", "stac_url": demo.stac, "no_cache": True}
     output, picture = tmp_path / "a.tif", tmp_path / "a.png"

@@ -98,6 +98,7 @@ def test_vertical_crs_is_an_error_for_slopes(tmp_path: Path, hills: Store) -> No
         hrdem.extract(**params, output=tmp_path / "a.tif", http=hills)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # in rasterio
 def test_products_merge_with_each_other_and_with_a_source_file(
     tmp_path: Path, hills: Store

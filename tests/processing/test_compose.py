@@ -381,6 +381,7 @@ def test_vrt_and_wcs_give_the_same_pixels(demo: Addresses, tmp_path: Path, via: 
         np.testing.assert_array_equal(one.read(1), two.read(1))
 
 
+@pytest.mark.slow
 def test_coarse_wcs_requests_have_coarse_pixels(demo: Addresses, tmp_path: Path) -> None:
     bbox = (1_700_000, -200_000, 1_733_000, -167_000)
     result = extract(

@@ -288,6 +288,7 @@ def test_step_at_a_tier_edge_is_reported(
     assert (reported["tier"], reported["pixels"]) == ("1m", dataset.height)
 
 
+@pytest.mark.slow
 def test_tier_without_the_product_is_skipped(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -357,6 +358,7 @@ def test_invalid_fill_and_feather_are_errors(
         extract(store, tmp_path / "a.tif", **params)
 
 
+@pytest.mark.slow
 def test_feather_distance_is_equal_in_all_directions(tmp_path: Path, store: Store) -> None:
     """The pixels are twice as high as wide."""
     fine, size = make_relief("1m", 900, 900), 3

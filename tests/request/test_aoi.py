@@ -72,6 +72,7 @@ def test_position_does_not_depend_on_the_proj_version(crs: str, twin: str) -> No
     assert here == pytest.approx(there, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_nad27_is_shifted() -> None:
     """NAD27 is tens of metres away, and without its grid it is refused unless that is allowed."""
     x, y = project_points(np.array([[-123.1, 49.3]]), LONLAT, "EPSG:3157")[0]

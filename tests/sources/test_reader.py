@@ -94,6 +94,7 @@ def test_chunks_merge_to_the_files_pixels(
     assert result.pixels_by_source == {"WCS dtm": (ours != NODATA).sum()}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_pieces")
 def test_requests_are_on_the_lattice(demo: Addresses, noting: Noting, tmp_path: Path) -> None:
     extract(demo, tmp_path / "out.tif", (1_499_800.3, -170_700.7, 1_500_100.2, -170_500.1),

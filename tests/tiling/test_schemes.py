@@ -58,6 +58,7 @@ def test_a_centre_on_an_edge_belongs_to_the_square_on_the_east_and_the_north() -
     assert tiles["W0001S0001"].window == Window(0, 2, 1, 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     left=st.floats(-3e4, 3e4), top=st.floats(-3e4, 3e4),
