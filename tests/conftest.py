@@ -30,6 +30,19 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are selected by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the cases of a slow test as long, but for the first or `slow(each=True)`."""
+    begun = set()
+    for item in items:
+        slow = item.get_closest_marker("slow")
+        if slow and not slow.kwargs.get("each") and not item.get_closest_marker("long"):
+            name = item.nodeid.partition("[")[0]
+            if name in begun:
+                item.add_marker(pytest.mark.long)
+            begun.add(name)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect the tests without the garbage collector, which then need not look at them again.

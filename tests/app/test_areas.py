@@ -120,6 +120,7 @@ def test_extraction_by_the_kept_file_has_the_pixels_of_the_uploaded_one(
         np.testing.assert_array_equal(a.read(), b.read())
 
 
+@pytest.mark.slow
 def test_each_kind_of_file_is_known_by_its_content(tmp_path: Path) -> None:
     parts = shapefile(tmp_path, LAYER.to_crs(2959))
     files = {

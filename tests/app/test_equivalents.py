@@ -22,13 +22,10 @@ AREA = (
 UPLOAD = {"area": {"upload": "1"}, "products": ["dtm", "dtm-slope"], "crop": None, "fill": []}
 SETTINGS: list[Any] = [
     UPLOAD,
-    pytest.param(
-        {"area": BOX, "products": ["dtm"], "fill": ["2m", "30m"], "source_band": True},
-        marks=pytest.mark.slow,
-    ),
     *(
         pytest.param(request, marks=(pytest.mark.slow, pytest.mark.long))
         for request in (
+            {"area": BOX, "products": ["dtm"], "fill": ["2m", "30m"], "source_band": True},
             {"area": BOX, "products": ["dtm"], "crs": "EPSG:2959", "resolution": 2.5},
             {"area": {"point": [-75.7, 45.4], "radius": 20}, "products": ["dsm"], "crop": False},
             {"area": BOX, "products": ["dsm"], "format": "cog", "vertical_datum": None},

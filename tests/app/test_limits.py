@@ -19,6 +19,7 @@ def page_of(owner: str, *, is_gone: bool = False) -> AsyncMock:
     return page
 
 
+@pytest.mark.slow
 def test_one_browser_leaves_room_for_others() -> None:
     free, done = threading.Event(), []
 

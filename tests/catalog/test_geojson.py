@@ -31,6 +31,7 @@ def extent(path: Path, shape: shapely.Geometry, **properties: object) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_projects_under_the_area(tmp_path: Path) -> None:
     path = extent(tmp_path / "a.geojson", LEFT_HALF, Project="A\x1b[2J", Year=2019)
     (found,) = read_extent_projects(path, "The file", AREA, 60)

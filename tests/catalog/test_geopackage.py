@@ -185,6 +185,7 @@ def test_view_that_computes_forever_is_stopped(path: Path) -> None:
         read_apart(path, seconds=2)
 
 
+@pytest.mark.slow
 def test_reader_that_fails_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_layer(path, [LEFT_HALF])
     with pytest.raises(TransferError, match="The file was not read: .*exit code 1"):
@@ -194,6 +195,7 @@ def test_reader_that_fails_is_an_error(path: Path, monkeypatch: pytest.MonkeyPat
         read_apart(path)
 
 
+@pytest.mark.slow
 def test_a_separate_process_reads_the_same_with_settings_of_its_own(path: Path) -> None:
     """In this process they would apply to every file that pyogrio reads."""
     import pyogrio

@@ -204,6 +204,7 @@ def test_existing_output_is_not_replaced(capsys, name: str) -> None:
     assert [path.read_text() for path in Path().iterdir()] == ["mine"]
 
 
+@pytest.mark.slow
 def test_overwrite_replaces_an_existing_output(demo: Addresses) -> None:
     Path("out.tif").write_text("mine", encoding="utf-8")
     assert extract("--overwrite", "--stac-url", demo.stac) == 0

@@ -35,6 +35,7 @@ def hrdem(*arguments: str, cwd: Path, **environment: str) -> subprocess.Complete
     )
 
 
+@pytest.mark.slow
 def test_extract_demo_writes_the_terrain(tmp_path: Path) -> None:
     done = hrdem("extract", "--demo", *BBOX, "--product", "dtm", "-o", "a.tif", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

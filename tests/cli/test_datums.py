@@ -51,6 +51,7 @@ def to_native(points: np.ndarray) -> np.ndarray:
     return to_xy(lonlat, "EPSG:3979")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("grid")
 def test_pixels_are_where_the_grid_puts_them(capsys) -> None:
     """Points and the warper follow one pipeline, and the file has the user's CRS."""
@@ -113,6 +114,7 @@ def test_a_datum_without_its_grid_is_refused_in_every_way_in(capsys, monkeypatch
     assert not Path("out.tif").exists()
 
 
+@pytest.mark.slow
 def test_a_datum_as_allowed_is_recorded(capsys) -> None:
     code = extract(
         *(f"--bbox={HALIFAX}", "--bbox-crs", "EPSG:4122", "--resolution", "20"),

@@ -154,6 +154,7 @@ def test_plan_of_native_pixels_has_no_mosaic_line(capsys) -> None:
     assert "\nmosaic " not in printed
 
 
+@pytest.mark.slow
 def test_json_of_plan_and_result_agree(capsys) -> None:
     request = ["--crs", "EPSG:4326", "--resolution", "0.001", "--resampling", "average", "--json"]
     request.append("--no-cache")
@@ -177,6 +178,7 @@ def test_json_of_plan_and_result_agree(capsys) -> None:
     assert result["statistics"]["pixels"] == result["grid"]["width"] * result["grid"]["height"]
 
 
+@pytest.mark.slow
 def test_result_prints_its_mosaic(capsys) -> None:
     assert extract("--crs", "EPSG:2961", "--resolution", "200", "--resampling", "cubic") == 0
     printed = capsys.readouterr().out

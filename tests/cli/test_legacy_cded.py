@@ -49,6 +49,7 @@ def test_a_sheet_is_made_from_the_demonstration(capsys) -> None:
     assert f"{Path('out', '031k02.zip')} exists; give --overwrite" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_dry_run_prints_the_plan_and_the_files(capsys, tmp_path: Path) -> None:
     assert cded("--nts", "031K01", "-o", "out", "--dry-run", "--unpacked") == 0
     out = capsys.readouterr().out

@@ -31,6 +31,7 @@ def test_without_demo_the_parameters_are_unchanged() -> None:
     assert resolved("--stac-url", "http://x.example/", "--no-cache") == "http://x.example/ True"
 
 
+@pytest.mark.slow
 def test_demo_has_its_own_address_and_no_cache() -> None:
     url, no_cache = resolved("--demo", HRDEM_STAC_URL="http://x.example/").split()
     assert url.startswith("http://127.0.0.1:")

@@ -47,6 +47,7 @@ def tile(demo: Addresses, *arguments: str) -> int:
     return run(["tile", *arguments, "--workers", "0", "--stac-url", demo.stac])
 
 
+@pytest.mark.slow
 def test_watersheds_get_named_files_and_the_same_again_does_nothing(
     demo: Addresses, basins: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

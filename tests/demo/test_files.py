@@ -110,6 +110,7 @@ def test_terrain_depends_on_the_point_only() -> None:
     np.testing.assert_array_equal(whole[77:277, 123:423], part)
 
 
+@pytest.mark.slow
 def test_each_pixel_reveals_its_edition() -> None:
     first = heights(LAKE[0], LAKE[3], 1, 1024, 1024, product="dsm")
     assert (first == NODATA).any()
@@ -119,6 +120,7 @@ def test_each_pixel_reveals_its_edition() -> None:
         np.testing.assert_array_equal(other[other != NODATA] // 1024 + 1, edition)
 
 
+@pytest.mark.slow
 def test_editions_differ_in_pixels_not_layout(tmp_path: Path, cog: DemoCog) -> None:
     again = DemoCog(cog.tile, "dtm", areas=(AREA,), edition=2)
     assert (again.size, again.etag != cog.etag) == (cog.size, True)
@@ -134,6 +136,7 @@ def test_editions_differ_in_pixels_not_layout(tmp_path: Path, cog: DemoCog) -> N
         np.testing.assert_array_equal(pixels, expected)
 
 
+@pytest.mark.slow
 def test_gdal_sees_a_hillshade_cog(tmp_path: Path, written: Path) -> None:
     DemoCog(TILES["9_2", "1m"], "dtm", shaded=True, areas=(AREA,)).write(tmp_path / "shade.tif")
     with rasterio.open(tmp_path / "shade.tif") as shade, rasterio.open(written) as z:
@@ -275,6 +278,7 @@ def test_coverage_files_built_at_once_have_one_date() -> None:
     assert stamps == {b"2026-03-24T18:03:29.000Z"}
 
 
+@pytest.mark.slow
 def test_store_serves_ranges_like_s3(demo: Addresses) -> None:
     href = f"{demo.url}/canelevation-dem/hrdem-mosaic-1m/9_2-mosaic-1m-dtm.tif"
     first = httpx.get(href, headers={"Range": "bytes=0-15"})
@@ -349,6 +353,7 @@ def test_wcs_redirects_and_serves_the_cogs_pixels(demo: Addresses) -> None:
         np.testing.assert_array_equal(dataset.read(1), heights(left, top, 1, 600, 500))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # a PNG
 def test_wcs_and_wms_follow_the_edition(demo: Addresses, republished: Addresses) -> None:
     left, top = 1_499_900, -180_000

@@ -126,6 +126,7 @@ def test_occasional_bad_responses_leave_pixels_exact(
     assert_right(tmp_path / "out.tif")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", by_speed([*TRANSIENT, *PERMANENT]))
 def test_lasting_failure_names_box_and_server_message(
     demo: Addresses, http: HttpClient, tmp_path: Path, name: str
@@ -206,6 +207,7 @@ def test_cached_chunks_of_an_older_version_are_ignored(
         assert sum(map(is_coverage, server.requests)) == 12
 
 
+@pytest.mark.slow
 def test_republished_data_are_detected(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     """A WCS has no version; the catalogue's dates reveal the change."""
     searches: list[ServerRequest] = []
@@ -339,6 +341,7 @@ def test_missing_wcs_suggests_via_cog(
         extract(server, tmp_path, http)
 
 
+@pytest.mark.slow
 def test_wcs_works_without_a_catalogue(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -435,6 +438,7 @@ def test_chunks_deleted_by_another_run_are_refetched(
     assert_right(tmp_path / "out.tif")
 
 
+@pytest.mark.slow
 def test_without_a_catalogue_cached_chunks_are_ignored(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -450,6 +454,7 @@ def test_without_a_catalogue_cached_chunks_are_ignored(
         assert sum(map(is_coverage, server.requests)) == 12
 
 
+@pytest.mark.slow
 def test_only_pieces_that_were_stored_promise_to_resume(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -462,6 +467,7 @@ def test_only_pieces_that_were_stored_promise_to_resume(
     assert not hasattr(raised.value, "__notes__")
 
 
+@pytest.mark.slow
 def test_silent_server_ends_the_run_soon(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     fault = lambda request, right: Reply(silent=True)  # noqa: E731
     with misbehaving(service(demo, fault)) as server:

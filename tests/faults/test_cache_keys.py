@@ -34,6 +34,7 @@ def pixels(path: Path) -> bytes:
         return dataset.read(1).tobytes()
 
 
+@pytest.mark.slow
 def test_files_differing_in_redacted_parameters_are_kept_apart(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def test_pages_differing_in_redacted_parameters_are_kept_apart(
     assert hrdem.search(**words, offline=True) == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cached", [True, False])
 def test_versions_differing_in_date_only_are_kept_apart(
     demo: Addresses, http: HttpClient, tmp_path: Path, cached: bool

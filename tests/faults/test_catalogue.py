@@ -188,6 +188,7 @@ def test_get_search_stays_below_url_limit(http: HttpClient, demo: Addresses) -> 
         assert max(len(request.path) for request in server.requests) < 4_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_next_link_with_another_prefix_is_followed(
     http: HttpClient, demo: Addresses, monkeypatch: pytest.MonkeyPatch, method: str

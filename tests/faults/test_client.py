@@ -65,6 +65,7 @@ def test_broken_transfer_is_retried(broken: Reply) -> None:
         assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 def test_slow_response_ends_at_the_total_timeout() -> None:
     drip = Reply(body=b"x" * 1000, pause=0.05)
     timeouts = Timeouts(connect=2, read=1, total=0.5)

@@ -81,6 +81,7 @@ def test_wcs_is_checked_when_the_catalogue_is_down(demo: Addresses, http: HttpCl
     assert "http://catalogue.invalid/ opens in a browser" in checks["STAC 1m"].fix
 
 
+@pytest.mark.slow
 def test_missing_wcs_is_a_warning(demo: Addresses, http: HttpClient) -> None:
     checks = looked_at(demo.stac, f"{demo.url}/gone", http)
     assert list(checks) == [*NAMES, "WCS"]
@@ -128,6 +129,7 @@ def test_incomplete_wcs_is_reported(
     assert said in checks[name].found
 
 
+@pytest.mark.slow
 def test_store_without_ranges_is_a_failure(diagnosed) -> None:
     checks = diagnosed(r"\.tif$", lambda _: Reply(200, b"II*\0" * 9_999))
     assert failed(checks) == ["store"]

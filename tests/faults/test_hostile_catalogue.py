@@ -318,6 +318,7 @@ VRT = """<VRTDataset rasterXSize="500000" rasterYSize="500000"><SRS>EPSG:3979</S
   </VRTRasterBand></VRTDataset>"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("vrt", "said"),
     [
@@ -369,6 +370,7 @@ def test_vrt_is_opened_by_the_vrt_driver_only(
     assert inside.requests == []
 
 
+@pytest.mark.slow
 def test_vrt_is_fetched_by_our_client_only(
     demo: Addresses, http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

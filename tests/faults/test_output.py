@@ -71,6 +71,7 @@ def test_truncated_file_is_never_published(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_overwrite_removes_old_overview_files(demo: Addresses, tmp_path: Path) -> None:
     for ending in (".ovr", ".aux.xml", ".msk"):
         (tmp_path / f"a.tif{ending}").write_text("old")
@@ -243,6 +244,7 @@ def test_link_is_not_replaced(tmp_path: Path, target: str) -> None:
     assert (tmp_path / "a.tif").is_symlink()
 
 
+@pytest.mark.slow
 def test_item_of_another_raster_is_not_replaced(demo: Addresses, tmp_path: Path) -> None:
     """Both would have the same item: with `overwrite` the first raster once lost its own."""
     first = tmp_path / "é 1.tif"
@@ -258,6 +260,7 @@ def test_item_of_another_raster_is_not_replaced(demo: Addresses, tmp_path: Path)
         extract_nothing(tmp_path / "é 1.tiff", overwrite=False)
 
 
+@pytest.mark.slow
 def test_cancelled_output_is_removed_at_once(demo: Addresses, tmp_path: Path) -> None:
     def stop(progress: Progress) -> None:
         raise KeyboardInterrupt
@@ -306,6 +309,7 @@ def test_output_created_during_the_run_is_not_replaced(tmp_path: Path) -> None:
     assert not finished.exists()
 
 
+@pytest.mark.slow
 def test_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
     """Folders of runs in progress stay."""
     program = (

@@ -162,6 +162,7 @@ def test_redirect_is_followed(demo: Addresses, http: HttpClient, tmp_path: Path)
     assert done.source.value == "wms"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("crs", "box"),
     [
@@ -201,6 +202,7 @@ def test_error_names_both_failed_sources(demo: Addresses, http: HttpClient, tmp_
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_empty_area_is_no_data(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     """The WMS picture is transparent and no overview has a pixel."""
     x, y = find_empty_block(TILES["9_2", "1m"])

@@ -172,6 +172,7 @@ def test_run_killed_between_item_and_raster_is_repeated(
     check_pixels(tmp_path / "a.tif", NARROW)
 
 
+@pytest.mark.slow
 def test_login_page_does_not_replace_cached_responses(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -265,6 +266,7 @@ def test_offline_repeats_an_extraction_and_any_part_of_it(
     check_pixels(tmp_path / "c.tif", WITHIN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["WMS", "overviews"])
 def test_offline_repeats_a_picture(
     demo: Addresses, http: HttpClient, tmp_path: Path, way: str
@@ -325,6 +327,7 @@ def test_offline_fills_with_what_was_read(
     assert filecmp.cmp(tmp_path / "a.tif", tmp_path / "b.tif", shallow=False)
 
 
+@pytest.mark.slow
 def test_offline_replays_405_and_404(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     """A refused request is refused again."""
 
@@ -478,6 +481,7 @@ class _Editions:
         return reply
 
 
+@pytest.mark.slow
 def test_file_that_changes_twice_stops_the_run(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -501,6 +505,7 @@ def test_file_that_changes_twice_stops_the_run(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_unwritable_cache_is_a_warning(
     demo: Addresses, http: HttpClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -560,6 +565,7 @@ def test_disk_space_of_an_array_is_that_of_temporary_files(
     assert "`output`" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_cache_command_shows_prunes_and_clears(
     demo: Addresses, http: HttpClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

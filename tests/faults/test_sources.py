@@ -176,6 +176,7 @@ def test_interrupted_range_resumes(demo: Addresses, http: HttpClient, tmp_path: 
         np.testing.assert_array_equal(dataset.read(1), expected)
 
 
+@pytest.mark.slow
 def test_ignored_if_match_is_detected(demo: Addresses, http: HttpClient, tmp_path: Path) -> None:
     """The response's own ETag is compared as well."""
 

@@ -285,6 +285,7 @@ def test_invalid_extent_is_an_error(http: HttpClient, document: bytes) -> None:
     assert expected in found.unknown[0].reason
 
 
+@pytest.mark.slow
 def test_empty_extent_gives_no_surveys(http: HttpClient) -> None:
     nothing = {"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": []}}
     with misbehaving(lambda _: Reply.json(nothing)) as server:

@@ -51,6 +51,7 @@ def test_wcs_replaces_a_blocked_store(
     assert_right(tmp_path / "out.tif")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["header", "tiles"])
 def test_wcs_replaces_only_the_broken_cog(
     demo: Addresses, http: HttpClient, tmp_path: Path, broken: str,
@@ -149,6 +150,7 @@ def test_two_fallbacks_share_the_request_limit(
     assert_right(tmp_path / "out.tif")
 
 
+@pytest.mark.slow
 def test_wcs_must_cover_the_file_it_replaces(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

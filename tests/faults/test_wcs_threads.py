@@ -47,6 +47,7 @@ def coverage() -> WcsCoverage:
     )
 
 
+@pytest.mark.slow
 def test_close_releases_waiting_threads(
     http: HttpClient, tmp_path: Path, coverage: WcsCoverage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_close_releases_waiting_threads(
     assert len(ended) == 4
 
 
+@pytest.mark.slow
 def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> None:
     """Counted twice, a waiting thread would never return."""
     whole, left, right = (Window(0, 0, 150, 100), Window(0, 0, 100, 100), Window(100, 0, 50, 100))

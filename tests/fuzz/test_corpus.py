@@ -101,6 +101,7 @@ def test_every_kind_of_seed_ends_as_what_it_is(name: str) -> None:
         assert {seed for seed in expected if ends[seed] != end} == set()
 
 
+@pytest.mark.slow
 def test_every_kind_of_file_is_read() -> None:
     assert set(map(str, map(KINDS["tiff"].attempt, KINDS["tiff"].seeds().values()))) == {
         "('None', 'None')"

@@ -33,6 +33,7 @@ def test_random_requests_equal_gdals_tools(demo: Addresses, tmp_path: Path, numb
     assert verdict.valid > 1_000
 
 
+@pytest.mark.long
 def test_blended_products_of_one_run_equal_gdals_tools(demo: Addresses, tmp_path: Path) -> None:
     """Heights and hillshades of a buffered circle, across the edge of the 1 m mosaic."""
     chance = random.Random("21-54")

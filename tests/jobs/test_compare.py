@@ -46,6 +46,7 @@ def make_heights(seed: int, height: int, width: int) -> np.ndarray:
     return pixels
 
 
+@pytest.mark.slow
 def test_the_difference_is_that_of_the_common_pixels(tmp_path: Path) -> None:
     """Larger than a block, moved against each other, with nodata at other places."""
     a = write_raster(tmp_path / "a.tif", make_heights(1, 530, 600))

@@ -68,6 +68,7 @@ def test_box_across_two_tiles_loses_no_strip(demo: Addresses, tmp_path: Path) ->
     assert result.pixels_by_source["8_2-mosaic-2m"] == (pixels[:, :966] != NODATA).sum()
 
 
+@pytest.mark.slow
 def test_tile_border_is_seamless_at_1_m(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "border.tif"
     result = hrdem.extract(
@@ -111,6 +112,7 @@ def test_corner_of_four_tiles_is_seamless(
     assert count_differences(output, collection=collection) == 0
 
 
+@pytest.mark.slow
 def test_national_raster_is_one_source(demo: Addresses, tmp_path: Path) -> None:
     output = tmp_path / "national.tif"
     result = hrdem.extract(
@@ -297,6 +299,7 @@ def test_statistics_do_not_depend_on_stripes(
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.slow
 def test_progress_ends_at_all_pixels(demo: Addresses, tmp_path: Path) -> None:
     seen: list[Progress] = []
     result = hrdem.extract(
@@ -319,6 +322,7 @@ def test_received_bytes_are_unknown_if_gdal_reads(demo: Addresses, tmp_path: Pat
     assert result.received_bytes is None
 
 
+@pytest.mark.slow
 def test_item_without_the_product_is_reported(demo: Addresses, tmp_path: Path) -> None:
     """The other items are extracted: 4_8 has no DTM at 1 m, its western neighbour 3_8 has."""
     result = hrdem.extract(
@@ -381,6 +385,7 @@ def test_tiles_are_placed_by_their_headers(demo: Addresses) -> None:
         assert plan.sources[0].src_window == plan.sources[0].dst_window.shifted(500, 500)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["auto", "gdal"])
 def test_window_reads_equal_rasterios(demo: Addresses, http: HttpClient, engine: str) -> None:
     """Both kinds of COG source, compared with rasterio on the same file."""

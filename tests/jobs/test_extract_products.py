@@ -63,6 +63,7 @@ def test_each_file_is_that_of_a_single_run(
         assert result.seams == alone.seams
 
 
+@pytest.mark.slow
 def test_each_tile_is_read_once(tmp_path: Path, demo: Addresses) -> None:
     """The difference of two surfaces takes all tiles that slopes and heights of them take."""
     params = {"bbox": BOX, "stac_url": demo.stac, "no_cache": True}
@@ -96,6 +97,7 @@ def test_an_area_that_ends_at_the_edge_of_a_file_is_read_once(
             assert layer.read_bytes() == same.read_bytes()
 
 
+@pytest.mark.slow
 def test_catalogue_and_headers_are_asked_once_for_all_products(
     tmp_path: Path, demo: Addresses
 ) -> None:
@@ -127,6 +129,7 @@ def test_folder_is_created_and_removed_again_if_nothing_is_written(
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_all_files_or_none(
     tmp_path: Path, demo: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +155,7 @@ def test_all_files_or_none(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_only_what_has_changed_is_made_again(tmp_path: Path, demo: Addresses) -> None:
     params = {"bbox": BOX, "stac_url": demo.stac, "if_changed": True}
     params |= {"output": tmp_path / "{product}.tif"}
@@ -200,6 +204,7 @@ def test_commands_of_the_page_work(shell: None, capsys) -> None:
     assert Path("ottawa-dsm.tif") in outputs
 
 
+@pytest.mark.slow
 def test_a_document_has_all_outputs(shell: None, capsys) -> None:
     box = f"--bbox={','.join(map(str, BOX))}"
     command = ["extract", box, "--product", "dtm,chm", "--json"]

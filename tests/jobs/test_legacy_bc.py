@@ -173,6 +173,7 @@ def test_a_set_again_is_equal_to_the_last_byte(made: Path, terrain, shifts, tmp_
         assert path.read_bytes() == (made / "104o" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_source_is_read_once_for_both_projections(
     terrain: Store, shifts: Path, tmp_path: Path
 ) -> None:
@@ -228,6 +229,7 @@ def test_heights_without_a_shift_are_refused(terrain: Store, tmp_path: Path) -> 
     assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.slow
 def test_a_lake_has_one_height_in_both_projections_and_blocks(
     terrain: Store, shifts: Path, tmp_path: Path
 ) -> None:
@@ -256,6 +258,7 @@ def test_a_lake_has_one_height_in_both_projections_and_blocks(
     assert all(each.lakes and len(each.lakes.heights) == 1 for each in sets)
 
 
+@pytest.mark.slow
 def test_an_existing_set_is_replaced_only_on_request(
     terrain: Store, shifts: Path, tmp_path: Path
 ) -> None:

@@ -289,6 +289,7 @@ def test_a_sheet_outside_the_border_is_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing(terrain: Store, shifts: Path, tmp_path: Path) -> None:
     small, large = make(terrain, shifts, tmp_path / "out", nts="031K01,031K", dry_run=True)
     assert small.output == tmp_path / "out" / "031k01.zip"

@@ -205,6 +205,7 @@ def test_an_ascii_grid_of_albers_is_compared_by_the_kernel_of_its_product(
     np.testing.assert_allclose(found, expected.reshape(12, 15) - rows, atol=0.002)
 
 
+@pytest.mark.slow
 def test_several_files_are_compared_together_and_each_by_itself(tmp_path: Path, source) -> None:
     """They share a profile, as neighbouring cells do."""
     old = old_heights(2 * COLUMNS - 1)
@@ -280,6 +281,7 @@ def test_heights_above_another_datum_are_compared_with_a_warning(
     assert "usgs.dem does not say that its heights are in CGVD28, but in NAVD88" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_an_empty_folder")
 def test_the_command_prints_what_was_found(tmp_path: Path, capsys) -> None:
     write_dem(tmp_path / "031g05_w.dem", old_heights())

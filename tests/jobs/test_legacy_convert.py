@@ -83,6 +83,7 @@ def test_the_tags_repeat_what_the_files_say(tmp_path: Path) -> None:
     assert tags["TIFFTAG_IMAGEDESCRIPTION"] == description
 
 
+@pytest.mark.slow
 def test_a_geotiff_comes_back_from_an_ascii_grid_of_gdal(tmp_path: Path) -> None:
     """GDAL writes a .prj beside it, and oblong pixels as dx and dy."""
     for number, dem in enumerate(

@@ -165,6 +165,7 @@ def test_array_has_the_georeferencing_of_the_file(tmp_path: Path, filled: Store,
     }
 
 
+@pytest.mark.slow
 def test_array_has_the_tags_of_the_file(tmp_path: Path, filled: Store) -> None:
     with rasterio.open(extract(filled, tmp_path / "a.tif", fill="30m")) as dataset:
         tags = {name: tag for name, tag in dataset.tags().items() if name != "AREA_OR_POINT"}

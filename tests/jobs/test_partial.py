@@ -109,6 +109,7 @@ def test_tier_without_a_readable_file_is_one_gap(tmp_path: Path, store: Store) -
     assert not result.complete
 
 
+@pytest.mark.slow
 def test_surface_that_is_missing_leaves_a_gap_in_the_difference(
     tmp_path: Path, store: Store
 ) -> None:

@@ -106,6 +106,7 @@ def test_fallback_equals_gdal_warp_of_overview(
     assert np.nanmean(shifted) > 10 * tolerance, "the test could not see a shift"
 
 
+@pytest.mark.slow
 def test_a_picture_finer_than_the_data_is_smooth(demo: Addresses, http: HttpClient) -> None:
     left, top = 1_550_000, -150_000
     grid = Grid("EPSG:3979", Affine(0.25, 0, left, 0, -0.25, top), 80, 80)

@@ -58,6 +58,7 @@ def extract_square(number: int, server: Misbehaving, folder: Path, session: Sess
     return len(server.requests) - before
 
 
+@pytest.mark.slow
 def test_neighbours_cost_one_request_each(demo: Addresses, tmp_path: Path) -> None:
     with misbehaving(Publisher(demo)) as server, Session() as session:
         counts = [extract_square(number, server, tmp_path, session) for number in range(3)]
@@ -75,6 +76,7 @@ def test_file_republished_between_calls_is_read_anew(demo: Addresses, tmp_path: 
     assert server.requests[-1].headers["range"]
 
 
+@pytest.mark.slow
 def test_file_republished_between_calls_is_read_anew_by_two_threads(
     demo: Addresses, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_heights_are_averages_of_one_level_with_one_kernel(
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_coarser_collection_fills_what_finer_ones_leave_empty(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_coarser_collection_fills_what_finer_ones_leave_empty(
     np.testing.assert_allclose(found, np.where(filled, coarse, fine), rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_threads_read_any_windows_of_several_grids_that_share_nodes(
     demo: Addresses, http: HttpClient, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def test_the_command_prints_a_picture_and_one_document(
     assert sum(each["pixels"] for each in document["histogram"]) == document["valid"]
 
 
+@pytest.mark.slow
 def test_a_picture_is_written_once(hills: Path, tmp_path: Path) -> None:
     output = tmp_path / "hills.png"
     assert run(["view", str(hills), "-o", str(output), "--language", "fr", "--size", "64"]) == 0

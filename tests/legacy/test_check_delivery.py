@@ -89,6 +89,7 @@ def test_an_archive_is_checked_with_its_cells(tmp_path: Path) -> None:
     assert [finding.found for finding in shared] == ["0 of 1201 differ, by up to 0 m"]
 
 
+@pytest.mark.slow
 def test_cells_of_a_folder_are_compared_where_they_touch(tmp_path: Path) -> None:
     heights = np.full((1201, 1201), 7)
     heights[0, 5:9] = 10

@@ -207,7 +207,7 @@ print(step)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(each=True)
 @needs_forks
 @TARGETS
 @pytest.mark.parametrize("overwrite", [pytest.param([], marks=pytest.mark.long), ["overwrite"]])

@@ -303,7 +303,7 @@ for step in range(1000):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(each=True)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_killed_at_any_step_no_item_describes_another_raster(

@@ -74,6 +74,7 @@ def test_crs_is_plain_and_the_datum_is_told_beside_it(
     assert band["unit"] == "metre"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("datum", VERTICAL_EPSG)
 def test_vertical_crs_adds_the_datum_to_the_crs(
     tmp_path: Path, hills: Store, in_datum: dict[str, Any], datum: str

@@ -62,7 +62,7 @@ for step in range(1000):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow(each=True)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_killed_at_any_step_no_raster_has_layers_of_another(

@@ -132,6 +132,7 @@ def test_area_grows_to_blocks_and_keeps_the_tags(demo: Addresses, tmp_path: Path
     assert "statistics" not in item["assets"]["dtm"]["bands"][0]
 
 
+@pytest.mark.slow
 def test_edge_blocks_end_with_the_file(demo: Addresses, tmp_path: Path) -> None:
     """500,000 is not a multiple of 512: the last column of blocks is 288 pixels wide."""
     result = hrdem.extract(
@@ -160,6 +161,7 @@ def test_area_outside_the_only_file_is_reported(
     assert "12,000 of 24,000 pixels of the area lie beyond the only file" in caplog.text
 
 
+@pytest.mark.slow
 def test_error_across_files_names_a_box_for_each(demo: Addresses, tmp_path: Path) -> None:
     """Each box that the error message suggests is accepted."""
     request = {

@@ -166,6 +166,7 @@ def test_output_includes_every_pixel_the_box_touches(demo: Addresses, case: str)
     assert 0 <= top - y.max() < resolution + 1e-6
 
 
+@pytest.mark.slow
 def test_coarse_pixels_are_read_from_an_overview(demo: Addresses, tmp_path: Path) -> None:
     """The area has 1.1 billion pixels at full resolution."""
     bbox = (1_700_000, -200_000, 1_733_000, -167_000)
@@ -293,6 +294,7 @@ def test_neighbours_of_wide_pixels_are_found(demo: Addresses) -> None:
     assert "8_2-mosaic-1m" in [source.name for source in plan.sources]
 
 
+@pytest.mark.slow
 def test_overlapping_boxes_share_grid_and_pixels(demo: Addresses, tmp_path: Path) -> None:
     west, south, east, north = HALIFAX
     middle = (west + east) / 2
@@ -313,6 +315,7 @@ def test_overlapping_boxes_share_grid_and_pixels(demo: Addresses, tmp_path: Path
     np.testing.assert_array_equal(*parts)
 
 
+@pytest.mark.slow
 def test_file_and_item_have_position_and_provenance(demo: Addresses, tmp_path: Path) -> None:
     import pystac
 
@@ -489,6 +492,7 @@ def test_coverage_estimate_is_of_the_output_only(demo: Addresses, tmp_path: Path
     assert min(found) < 60 < max(found)
 
 
+@pytest.mark.slow
 def test_failure_midway_leaves_no_hidden_file(demo: Addresses, tmp_path: Path) -> None:
     def script(request: Any) -> Reply:
         if request.number > 12:

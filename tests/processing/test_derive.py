@@ -172,6 +172,7 @@ def test_slope_is_in_degrees_or_percent(tmp_path: Path, store: Store, unit: str)
     assert done.as_dict()["vertical"] == {}
 
 
+@pytest.mark.slow
 def test_canopy_height_comes_from_one_tier_per_pixel(tmp_path: Path, store: Store) -> None:
     """A tier without both surfaces is skipped; surfaces of different tiers are never mixed."""
     ground, surface = (
@@ -249,6 +250,7 @@ class TestHillshades:
         rows, columns = np.indices((900, 450))
         return (1 + (rows * 7 + columns * 3) % 255).astype(np.uint8)
 
+    @pytest.mark.slow
     def test_published_hillshade_is_read_unchanged(self, tmp_path: Path, stored: Store) -> None:
         for item, left in (("west", LEFT), ("east", LEFT + 450)):
             stored.add(
@@ -263,6 +265,7 @@ class TestHillshades:
         assert not done.plan.is_computed
         assert all(source.asset == "hillshade-dtm" for source in done.plan.sources)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "params",
         [{"resolution": 3}, {"algorithm": "zevenbergen-thorne"}, {"fill": "2m"}],
@@ -280,6 +283,7 @@ class TestHillshades:
         assert done.plan.is_computed
         assert {source.asset for source in done.plan.sources} == {"dtm"}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("published", [[], ["west"]])
     def test_partly_published_hillshade_is_all_computed(
         self,
@@ -349,6 +353,7 @@ class TestHeights:
         assert tags["HRDEM_VERTICAL_DATUM"] == "CGVD28"
         assert tags["HRDEM_VERTICAL_GRID_SHA256"] == done.shift_grid.sha256
 
+    @pytest.mark.slow
     def test_height_without_a_shift_is_an_error(
         self, tmp_path: Path, store: Store, grid: Path
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -163,19 +164,19 @@ def read_raster(path: Path) -> tuple[object, ...]:
 
 
 def find_culprits(
-    demo: Addresses, folder: Path, settings: dict[str, str], expected: dict[str, object]
+    run: Callable[[dict[str, str]], dict[str, object]],
+    settings: dict[str, str],
+    expected: dict[str, object],
 ) -> dict[str, str]:
     """Return the settings that change a result, by halving them."""
-    if run_jobs(demo, folder, settings) == expected:
+    if run(settings) == expected:
         return {}
     names = sorted(settings)
     if len(names) == 1:
         return settings
     halves = ({name: settings[name] for name in part} for part in (names[::2], names[1::2]))
     return {
-        name: value
-        for half in halves
-        for name, value in find_culprits(demo, folder, half, expected).items()
+        name: value for half in halves for name, value in find_culprits(run, half, expected).items()
     }
 
 
@@ -198,20 +199,23 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_hostile_settings_change_no_pixel(demo: Addresses, inputs: Path) -> None:
+@pytest.mark.parametrize("is_threaded", [True, False])
+def test_hostile_settings_change_no_pixel(
+    demo: Addresses, inputs: Path, tmp_path: Path, is_threaded: bool
+) -> None:
     """All at once, from the environment and from a file; a failure names the culprit."""
     expected = run_jobs(demo, inputs, {})
     assert all(isinstance(result, tuple) for result in expected.values()), expected
     # heights, sources, years; a tile and two indexes
     assert [len(expected[name]) for name in ("layers", "tiles")] == [3, 3]
-    rules = inputs / ".gdal" / "gdalrc"
+    rules = tmp_path / ".gdal" / "gdalrc"
     rules.parent.mkdir()
     lines = [f"{name}={HOSTILE[name]}" for name in PINNED]
     rules.write_text("\n".join(["[configoptions]", *lines]))
-    settings = {**HOSTILE, "HOME": str(inputs), "USERPROFILE": str(inputs)}
-    for is_threaded in (False, True):
-        if run_jobs(demo, inputs, settings, is_threaded=is_threaded) != expected:
-            pytest.fail(f"{find_culprits(demo, inputs, settings, expected)} change pixels")
+    settings = {**HOSTILE, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    run = functools.partial(run_jobs, demo, inputs, is_threaded=is_threaded)
+    if culprits := find_culprits(run, settings, expected):
+        pytest.fail(f"{culprits} change pixels")
 
 
 def test_every_setting_has_a_hostile_value() -> None:
@@ -277,7 +281,7 @@ def test_setting_that_cannot_be_pinned_is_named(call: Callable[[], object]) -> N
         call()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(each=True)
 @pytest.mark.parametrize(("variable", "skipped"), [("GDAL_SKIP", "GTiff"), ("OGR_SKIP", "GeoJSON")])
 def test_missing_formats_are_named(variable: str, skipped: str) -> None:
     """A program that has loaded the libraries without them has to start again."""

@@ -186,6 +186,7 @@ def test_points_of_a_layer_have_circles() -> None:
         read(point=write_basins(DON), radius=100.0)
 
 
+@pytest.mark.slow
 def test_points_on_an_inaccurate_datum_are_taken_if_that_is_allowed() -> None:
     """The message advised it, and it changed nothing; the operation is recorded, as of areas."""
     lon, lat = -75.7, 45.4

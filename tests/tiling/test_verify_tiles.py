@@ -57,6 +57,7 @@ def get_statistics(item: dict[str, Any]) -> dict[str, Any]:
     return item["assets"]["dtm"]["bands"][0]["statistics"]
 
 
+@pytest.mark.slow
 def test_intact_tiles_are_verified_and_others_counted(
     job: Job, tiles: FolderStore, store: Store
 ) -> None:
@@ -71,6 +72,7 @@ def test_intact_tiles_are_verified_and_others_counted(
     assert (summary.tiles, summary.lacking, summary.exit_code) == (3, 1, ExitCode.INCOMPLETE)
 
 
+@pytest.mark.slow
 def test_each_tile_has_its_layer_of_sources(store: Store, tiles: FolderStore) -> None:
     """A tile without it is not done; a damaged one is named."""
     publish_relief(store)

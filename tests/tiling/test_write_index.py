@@ -96,6 +96,7 @@ def test_both_indexes_name_the_vertical_datum(store: Store, tiles: FolderStore) 
         assert dataset.descriptions == ("dtm, height above CGVD2013",)
 
 
+@pytest.mark.slow
 def test_the_collection_leads_to_every_item(store: Store, tiles: FolderStore) -> None:
     publish_relief(store)
     job = make_job(store)
@@ -133,6 +134,7 @@ def test_tiles_that_are_not_done_are_in_no_index(store: Store, tiles: FolderStor
         assert b"north-west" not in content
 
 
+@pytest.mark.slow
 def test_a_tile_index_of_16_000_tiles_opens_none_of_them(store: Store, tmp_path: Path) -> None:
     """There is not one of these files: GDAL takes all that it needs from the index."""
     publish_relief(store)

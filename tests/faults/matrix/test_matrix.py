@@ -58,7 +58,7 @@ def _cases() -> Iterator[Any]:
             for number, place in enumerate(row.at or (None,)):
                 name = row.fault if place is None else f"{row.fault} ({place})"
                 varies = nth % 3 > 0 or number > 0 or (row.times == 1 and row.run is here)
-                lanes = [pytest.mark.slow, *[pytest.mark.long] * varies]
+                lanes = [pytest.mark.slow(each=True), *[pytest.mark.long] * varies]
                 yield pytest.param(row, place, id=name, marks=() if name in _FAST else lanes)
 
 
