@@ -50,7 +50,11 @@ TESTS = {
     "output.geotiff": ["output/test_geotiff.py", "output/test_cog.py"],
     "output.geotiff_metadata": ["output/test_geotiff.py", "output/test_layers.py"],
     "output.overviews": ["output/test_cog.py"],
-    "output.tile_level": ["output/test_cog.py", "output/test_geotiff.py"],
+    "output.tile_level": [
+        "output/test_tile_level.py",
+        "output/test_cog.py",
+        "output/test_geotiff.py",
+    ],
     "planning.feather": ["processing/test_tiers.py"],
     "points.interpolate": ["points/test_interpolate.py", "jobs/test_sample_points.py"],
     "points.line": ["points/test_line.py"],

@@ -136,7 +136,6 @@ COVERED_BY = {
     "hrdem.output.provenance": "jobs/test_extract.py",
     "hrdem.output.recorded_run": "jobs/test_rerun.py",
     "hrdem.output.result": "jobs/test_extract.py",
-    "hrdem.output.tile_level": "output/test_cog.py",
     "hrdem.output.vrt": "output/test_remote_vrt.py",
     "hrdem.pictures.summary": "jobs/test_view.py",
     "hrdem.pictures.words": "pictures/test_terminal.py",

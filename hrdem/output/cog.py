@@ -26,7 +26,7 @@ _GHOST = (
 def write_cog(
     path: Path,
     levels: Sequence[TileLevel],
-    tiles: Path,
+    source: Path,
     tile_format: TileFormat,
     metadata: Sequence[Entry],
     max_classic_bytes: int,
@@ -36,47 +36,41 @@ def write_cog(
     Args:
         path: File to write.
         levels: From `add_overviews`.
-        tiles: File with the tiles.
+        source: File with the tiles.
         tile_format: Compression and layout of all tiles.
         metadata: Tags of full resolution besides those of `TileFormat.entries`.
         max_classic_bytes: Size above which the file is a BigTIFF.
     """
     order = tile_format.byte_order
-    size = sum(int(level.counts.sum()) + 16 * level.counts.size for level in levels)
-    big = size + 2 * GUARD_BYTES * sum(map(_count_tiles, levels)) > max_classic_bytes
+    tiles = [level.sort() for level in levels]
+    size = sum(int(each.counts.sum()) + 2 * GUARD_BYTES * len(each.counts) for each in tiles)
+    big = size + 16 * sum(level.slots for level in levels) > max_classic_bytes
     ghost = b"GDAL_STRUCTURAL_METADATA_SIZE=%06d bytes\n" % len(_GHOST) + _GHOST
     start = len(encode_file_header(order, big, 0)) + len(ghost)
     start += -start % 8
-    positions = [np.zeros_like(level.offsets) for level in levels]
+    positions = [np.zeros_like(each.offsets) for each in tiles]
 
     def encode_directories() -> bytes:
         content = b""
-        for number, (level, offsets) in enumerate(zip(levels, positions, strict=True)):
-            entries = list_entries(level, offsets, tile_format, metadata, number, big)
+        for number, level in enumerate(levels):
+            moved = tiles[number]._replace(offsets=positions[number])
+            entries = list_entries(level, moved, tile_format, metadata, number, big)
             is_last = number == len(levels) - 1
             content += encode_directory(entries, order, big, start + len(content), not is_last)
             content += bytes(-len(content) % 8)
         return content
 
     at = start + len(encode_directories())  # positions do not change its length
-    for level, offsets in reversed([*zip(levels, positions, strict=True)]):
-        present = level.counts > 0
-        slots = level.counts[present] + 2 * GUARD_BYTES
+    for number in reversed(range(len(levels))):
+        slots = tiles[number].counts + 2 * GUARD_BYTES
         ends = at + np.cumsum(slots)
-        offsets[present] = ends - slots + GUARD_BYTES
+        positions[number] = ends - slots + GUARD_BYTES
         at = int(ends[-1]) if len(ends) else at
-    with path.open("xb") as file, tiles.open("rb") as stored:
+    with path.open("xb") as file, source.open("rb") as stored:
         header = encode_file_header(order, big, start) + ghost
         file.write(header.ljust(start, b"\0") + encode_directories())
-        for level in reversed(levels):
-            present = level.counts > 0
-            for begin, count in zip(
-                level.offsets[present].tolist(), level.counts[present].tolist(), strict=True
-            ):
+        for _, offsets, counts in reversed(tiles):
+            for begin, count in zip(offsets, counts, strict=True):
                 stored.seek(begin)
                 tile = stored.read(count)
                 file.write(struct.pack("<I", count) + tile + tile[-GUARD_BYTES:])
-
-
-def _count_tiles(level: TileLevel) -> int:
-    return int(np.count_nonzero(level.counts))

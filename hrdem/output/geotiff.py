@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
 from rasterio.crs import CRS
 
 from hrdem.errors import OutputError, RequestError, SourceError
@@ -90,12 +89,8 @@ class GeoTiffWriter:
         self._layout = layout
         self._overwrite = overwrite
         self._colours = tuple(colours)
-        width, height = tile_format.tile
-        tiles = len(self._bands), -(-grid.height // height), -(-grid.width // width)
-        self._offsets = np.zeros(tiles, np.int64)
-        self._counts = np.zeros(tiles, np.int64)
         self._end = FILE_HEADER_BYTES
-        self._base = TileLevel(grid.width, grid.height, self._offsets, self._counts)
+        self._base = TileLevel(grid.width, grid.height, len(self._bands), tile_format.tile)
         self._halves: OverviewBuilder | None = None
 
     def __enter__(self) -> Self:
@@ -153,10 +148,10 @@ class GeoTiffWriter:
         """
         with self._translate_errors():
             self._file.write(tile)
-            if self._halves is not None and half is not None:
-                self._halves.add((band, row, column), half)
-        self._offsets[band, row, column] = self._end
-        self._counts[band, row, column] = len(tile)
+            if self._halves is not None:
+                assert half is not None
+                self._halves.add(half)
+        self._base.add(band, row, column, self._end, len(tile))
         self._end += len(tile)
 
     def commit(
@@ -303,13 +298,13 @@ class GeoTiffWriter:
     def _write_index(self, levels: Sequence[TileLevel], metadata: Sequence[Entry]) -> None:
         """Write indexes and directories of all levels after the tiles, and the header before."""
         order = self._tile_format.byte_order
-        slots = sum(level.offsets.size for level in levels)
+        slots = sum(level.slots for level in levels)
         big = self._end + 8 * slots > MAX_CLASSIC_BYTES
         start = self._end + -self._end % 8
         self._file.write(bytes(start - self._end))
         at = start
         for number, level in enumerate(levels):
-            entries = list_entries(level, level.offsets, self._tile_format, metadata, number, big)
+            entries = list_entries(level, level.sort(), self._tile_format, metadata, number, big)
             is_last = number == len(levels) - 1
             directory = encode_directory(entries, order, big, at, not is_last)
             if not is_last:

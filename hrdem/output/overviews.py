@@ -8,13 +8,13 @@ not matter, and a few are in memory at a time.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hrdem.geo.grid import Pixels
 from hrdem.geo.nodata import valid_mask
@@ -73,15 +73,14 @@ class OverviewBuilder:
         self._halving = halving
         self._file = path.open("x+b")
         self._stored = 0  # number of halves in the file
-        self._numbers = np.zeros(base.counts.shape, np.int32)  # of them from 1; 0 for none
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def add(self, place: Place, half: Pixels) -> None:
-        """Add the half of a tile of full resolution."""
-        self._numbers[place] = self._store(half)
+    def add(self, half: Pixels) -> None:
+        """Add the half of the next tile of full resolution, in the order of the level's tiles."""
+        self._store(half)
 
     def build(self, append: Callable[[bytes], int]) -> list[TileLevel]:
         """Compute overviews, each from the level before, until one tile holds a whole level.
@@ -92,29 +91,27 @@ class OverviewBuilder:
         Returns:
             All levels, full resolution first.
         """
-        levels, numbers = [self._base], self._numbers
+        levels, first = [self._base], 0
         width, height = self._tile_format.tile
         with thread_pool(_CODERS, "overview") as pool:
             while levels[-1].width > width or levels[-1].height > height:
                 below = levels[-1]
-                level = TileLevel.empty(
+                level = TileLevel(
                     -(-below.width // 2),
                     -(-below.height // 2),
-                    len(below.counts),
+                    below.shape[0],
                     self._tile_format.tile,
                 )
-                halves = np.zeros(level.counts.shape, np.int32)
-                read = self._read_quads(numbers)
+                quads = self._read_quads(below, first)
+                first = self._stored
                 with contextlib.closing(
-                    map_in_order(pool, self._make, read, 2 * _CODERS)
+                    map_in_order(pool, self._make, quads, 2 * _CODERS)
                 ) as results:
                     for made in results:
                         if made.tile:
-                            level.offsets[made.place] = append(made.tile)
-                            level.counts[made.place] = len(made.tile)
-                            halves[made.place] = self._store(made.half)
+                            level.add(*made.place, append(made.tile), len(made.tile))
+                            self._store(made.half)
                 levels.append(level)
-                numbers = halves
         return levels
 
     def _make(self, quad: tuple[Place, Pixels]) -> _Made:
@@ -123,30 +120,37 @@ class OverviewBuilder:
         tile = encode(pixels, self._tile_format, self._nodata) if has_data else b""
         return _Made(place, tile, halve(pixels, self._nodata, self._halving))
 
-    def _read_quads(self, numbers: NDArray[np.int32]) -> Iterator[tuple[Place, Pixels]]:
-        """Yield the tiles of the next level that any half of a tile belongs to."""
-        bands, rows, columns = np.nonzero(numbers)
-        places = np.unique(np.stack([bands, rows // 2, columns // 2], axis=1), axis=0)
-        for band, row, column in places.tolist():
-            yield (
-                (band, row, column),
-                self._read_quad(numbers[band, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]),
-            )
+    def _read_quads(self, level: TileLevel, first: int) -> Iterator[tuple[Place, Pixels]]:
+        """Yield the tiles of the next level that any half of a tile belongs to.
 
-    def _read_quad(self, numbers: NDArray[np.int32]) -> Pixels:
+        Args:
+            level: The level of the tiles.
+            first: Number in the file of the half of its first tile.
+        """
+        bands, rows, columns = np.unravel_index(level.places, level.shape)
+        keys = np.ravel_multi_index((bands, rows // 2, columns // 2), level.shape)
+        order = np.argsort(keys, kind="stable")
+        starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
+        for begin, end in itertools.pairwise(np.append(starts, len(order))):
+            tiles = order[begin:end]
+            band, row, column = (int(each[tiles[0]]) for each in (bands, rows, columns))
+            places = zip(rows[tiles] % 2, columns[tiles] % 2, first + tiles, strict=True)
+            yield (band, row // 2, column // 2), self._read_quad(places)
+
+    def _read_quad(self, places: Iterable[tuple[int, int, int]]) -> Pixels:
+        """Return a tile of up to four halves: row and column in it, and number in the file."""
         width, height = self._tile_format.tile
         pixels = np.full((height, width), self._nodata, self._tile_format.dtype)
         half = np.empty((height // 2, width // 2), self._tile_format.dtype)
-        for (row, column), number in np.ndenumerate(numbers):
-            if number:
-                self._file.seek((int(number) - 1) * half.nbytes)
-                self._file.readinto(half.data)
-                top, left = row * half.shape[0], column * half.shape[1]
-                pixels[top : top + half.shape[0], left : left + half.shape[1]] = half
+        for row, column, number in places:
+            self._file.seek(int(number) * half.nbytes)
+            self._file.readinto(half.data)
+            top, left = row * half.shape[0], column * half.shape[1]
+            pixels[top : top + half.shape[0], left : left + half.shape[1]] = half
         return pixels
 
-    def _store(self, half: Pixels) -> int:
-        """Append a half, padded to that of a whole tile; return its number in the file, from 1."""
+    def _store(self, half: Pixels) -> None:
+        """Append a half to the file, padded to that of a whole tile."""
         width, height = self._tile_format.tile
         if half.shape != (height // 2, width // 2):
             whole = np.full((height // 2, width // 2), self._nodata, self._tile_format.dtype)
@@ -155,4 +159,3 @@ class OverviewBuilder:
         self._file.seek(0, os.SEEK_END)
         self._file.write(half.data)
         self._stored += 1
-        return self._stored
