@@ -146,6 +146,25 @@ def test_each_overview_is_that_of_the_level_before(tmp_path: Path, bands: int) -
             assert (tags[0] is None) is (name == "ExtraSamples" and bands == 1)
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "factors"),
+    [(100, 1_100, [2, 4]), (BLOCK, BLOCK, []), (BLOCK, BLOCK + 1, [2]), (BLOCK + 1, BLOCK, [2])],
+)
+def test_there_are_overviews_until_one_tile_holds_the_raster(
+    tmp_path: Path, width: int, height: int, factors: list[int]
+) -> None:
+    grid = Grid(GRID.crs, GRID.transform, width, height)
+    write_cog(
+        tmp_path / "a.tif", np.full((1, height, width), 7, np.float32), (DEFLATE, None), grid=grid
+    )
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        assert dataset.overviews(1) == factors
+    for level in range(len(factors)):
+        with rasterio.open(tmp_path / "a.tif", overview_level=level) as dataset:
+            assert dataset.shape == (-(-height // factors[level]), -(-width // factors[level]))
+            assert (dataset.read(1) == 7).all()
+
+
 def test_own_reader_finds_every_guard(tmp_path: Path) -> None:
     """Each tile lies between its length and its last bytes, as a reader of COGs expects."""
     pixels = make_pixels(1, "float32")
