@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from hrdem.runtime import signals
+from tests.systems import IS_WINDOWS
 
 
 def test_each_system_has_its_signals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +40,7 @@ def test_ctrl_c_waits_until_what_must_not_be_interrupted_is_done() -> None:
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="a signal mask is of POSIX")
+@pytest.mark.skipif(IS_WINDOWS, reason="Windows has no masks of signals")
 def test_processes_that_are_started_meanwhile_do_not_get_ctrl_c() -> None:
     says = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
     for context, blocks in ((signals.delay_signals(), "True"), (contextlib.nullcontext(), "False")):
