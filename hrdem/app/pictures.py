@@ -12,7 +12,7 @@ from hrdem.app.choices import area_parameters
 from hrdem.app.settings import Services
 from hrdem.app.web_mercator import project_box
 
-PICTURE_PIXELS = 512  # longer edge of a preview
+PICTURE_PIXELS = 512  # longer edge of a preview, and of a result, whose words are read in the page
 _SHADES = {"dtm": "dtm-hillshade", "dsm": "dsm-hillshade", "chm": "dsm-hillshade"}
 _STATISTICS = ("pixels", "valid", "minimum", "maximum", "mean")
 
@@ -80,5 +80,5 @@ def draw_raster(raster: Path, language: str) -> bytes:
     """
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         output = Path(folder, "view.png")
-        hrdem.view(raster, output=output, language=language)
+        hrdem.view(raster, output=output, size=PICTURE_PIXELS, language=language)
         return output.read_bytes()

@@ -26,11 +26,12 @@ def serve(*, port: int, edition: int, json: bool) -> None:
     if not 1 <= edition <= MAX_EDITION:
         raise click.UsageError(f"--edition is 1 to {MAX_EDITION}, not {edition}.")
     from hrdem.demo import Addresses
+    from hrdem.demo.listen import listen
     from hrdem.demo.server import DemoServer
     from hrdem.runtime.gdal_env import pinned_gdal
 
     try:
-        server = DemoServer(port, edition)
+        server = DemoServer(listen(port), edition)
     except OSError as exc:
         raise click.UsageError(
             f"Port {port} of 127.0.0.1 is not available ({exc.strerror}). Give another --port."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -56,11 +55,10 @@ def resolve_demo(params: dict[str, Any], *, demo: bool, port: int = 0) -> Iterat
 
 def _is_free(port: int) -> bool:
     """Whether a server can listen on a port of 127.0.0.1."""
-    with socket.socket() as probe:
-        if not hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # of Windows, which would share the port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    from hrdem.demo.listen import listen
+
+    try:
+        listen(port).close()
+    except OSError:
+        return False
     return True

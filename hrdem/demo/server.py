@@ -27,18 +27,17 @@ class DemoServer(ThreadingHTTPServer):
     """Serve the demonstration on 127.0.0.1.
 
     Args:
-        port: Port to listen on; 0 takes a free one.
+        listening: From `hrdem.demo.listen.listen`; closed with the server.
         edition: Edition of the files to serve, from 1.
-
-    Raises:
-        OSError: If the port is taken.
     """
 
     daemon_threads = True
-    allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")  # Windows shares the port
 
-    def __init__(self, port: int = 0, edition: int = 1) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(self, listening: socket.socket, edition: int = 1) -> None:
+        super().__init__(listening.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()  # which the base has made
+        self.socket = listening
+        self.server_name, self.server_port = listening.getsockname()
         self.edition = edition
 
     @property

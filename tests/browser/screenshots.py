@@ -19,15 +19,20 @@ if TYPE_CHECKING:
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
 WIDE = {"width": 1120, "height": 700}
+HIGH = {"width": 1120, "height": 1000}
 PHONE = {"width": 360, "height": 640}
 STILL_MILLISECONDS = 2_000  # a tile of the hillshade takes less
-MAX_LOOKS = 8  # a job that runs never stands still
+MAX_LOOKS = 8
 COLOURS = 96  # enough for a page
 
 
-def take(page: Page, name: str, part: str = "body") -> None:
-    """Write a picture of the page, or a part of it, as docs/images/app-NAME.png."""
-    with Image.open(io.BytesIO(_wait_until_drawn(page, part))) as picture:
+def take(page: Page, name: str, part: str = "body", *, moves: bool = False) -> None:
+    """Write a picture of the page, or a part of it, as docs/images/app-NAME.png.
+
+    What moves is drawn at once, all else when it stands still.
+    """
+    drawn = page.locator(part).screenshot() if moves else _wait_until_drawn(page, part)
+    with Image.open(io.BytesIO(drawn)) as picture:
         few = picture.convert("RGB").quantize(
             COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
         )
@@ -101,6 +106,7 @@ def show_journey(page: Page) -> None:
     page.locator(".job.done").wait_for()
     scroll_to(page, "#jobs-section")
     take(page, "done", "#panel")
+    page.set_viewport_size(HIGH)
     page.locator(".job button", has_text="Look at it").click()
     page.locator("#dialog .columns > table").first.wait_for()
     page.locator("#dialog img").first.evaluate("image => image.decode()")
@@ -108,12 +114,13 @@ def show_journey(page: Page) -> None:
 
 
 def show_running(page: Page) -> None:
-    """A job that takes some seconds."""
-    steps.type_box(page, -75.75, 45.38, -75.65, 45.45)
+    """A job that takes half a minute."""
+    steps.type_box(page, -75.9, 45.3, -75.5, 45.5)
     steps.get_file(page)
     page.locator(".job.running progress[value]").wait_for()
     scroll_to(page, "#jobs-section")
-    take(page, "running", "#panel")
+    page.wait_for_timeout(STILL_MILLISECONDS)  # for the time that is left
+    take(page, "running", "#panel", moves=True)
     page.locator(".job button", has_text="Cancel").click()
 
 
