@@ -31,12 +31,12 @@ def compute_means(dem: xr.DataArray, zones: Sequence[shapely.Geometry]) -> np.nd
         dem: Heights of `hrdem.load(chunks=…, masked=True)`.
         zones: Polygons in its CRS.
     """
-    numbers = map(float, dem.spatial_ref.attrs["GeoTransform"].split())
+    numbers = [float(each) for each in dem.spatial_ref.attrs["GeoTransform"].split()]
     sums = da.map_blocks(
         sum_chunk,
         dem.data,
         zones=dask.delayed(list(zones)),  # once a worker, not in every task
-        transform=Affine.from_gdal(*numbers),
+        geotransform=numbers,
         dtype=np.float64,
         new_axis=(2, 3),
         chunks=(*((1,) * count for count in dem.data.numblocks), (2,), (len(zones),)),
@@ -49,12 +49,15 @@ def compute_means(dem: xr.DataArray, zones: Sequence[shapely.Geometry]) -> np.nd
 def sum_chunk(
     heights: np.ndarray,
     zones: Sequence[shapely.Geometry],
-    transform: Affine,
+    geotransform: Sequence[float],
     block_info: Any = None,
 ) -> np.ndarray:
-    """Return the sum and the number of the valid pixels in each zone: shape (1, 1, 2, zones)."""
+    """Return the sum and the number of the valid pixels in each zone: shape (1, 1, 2, zones).
+
+    `geotransform` is that of the whole raster, in GDAL's order.
+    """
     (top, _), (left, _) = block_info[0]["array-location"] if block_info else ((0, 0), (0, 0))
-    dx, _, west, _, dy, north = tuple(transform)[:6]
+    west, dx, _, north, _, dy = geotransform
     numbers = rasterio.features.rasterize(
         ((zone, number) for number, zone in enumerate(zones, start=1)),
         heights.shape,

@@ -9,7 +9,9 @@ import functools
 import re
 from dataclasses import dataclass
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_crs_info
@@ -192,7 +194,14 @@ def _read_provinces() -> tuple[list[str], list[shapely.Geometry]]:
 
 
 def _project(shape: shapely.Geometry) -> shapely.Geometry:
-    return shapely.transform(shape, _get_transformer().transform, interleaved=False)
+    def project(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+        # of arrays of one point, pyproj 3.6 makes scalars, and numpy warns of it
+        found: tuple[list[float], list[float]] = _get_transformer().transform(
+            x.tolist(), y.tolist()
+        )
+        return found
+
+    return shapely.transform(shape, project, interleaved=False)
 
 
 @functools.cache

@@ -197,7 +197,9 @@ def _fit_grid(dataset: Any, shape: tuple[int, int]) -> Grid | None:
         return None
     if not all(map(math.isfinite, transform)):
         return None
-    scaled = transform @ Affine.scale(dataset.width / columns, dataset.height / rows)
+    dx = transform.a * (dataset.width / columns)
+    dy = transform.e * (dataset.height / rows)
+    scaled = Affine(dx, 0, transform.c, 0, dy, transform.f)
     try:
         grid = Grid(normalize_crs(drop_vertical(dataset.crs.to_wkt())), scaled, columns, rows)
         Ground.of(grid)

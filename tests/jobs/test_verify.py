@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 import hrdem
 from hrdem.cli.main import run
@@ -50,7 +51,8 @@ def test_metadata_of_another_program_changes_the_file_but_no_pixel(output: Path)
 def test_a_changed_height_and_a_moved_corner_are_found(output: Path) -> None:
     with rasterio.open(output, "r+") as dataset:
         dataset.write(np.full((1, 1, 1), 9999, np.float32), window=((5, 6), (5, 6)))
-        dataset.transform = dataset.transform.translation(1, 0) @ dataset.transform
+        dx, shear, west, *others = dataset.transform[:6]
+        dataset.transform = Affine(dx, shear, west + 1, *others)
     found = hrdem.verify(output)
     assert states(found) == {"file": "wrong", "grid": "wrong", "pixels": "wrong"}
     assert "9999.0" in found.checks[2].reason

@@ -88,7 +88,7 @@ def read_layer(
         RequestError: If a field is unknown, the condition invalid, or no feature meets it.
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only files need it)
-    from pyogrio.errors import FeatureError  # noqa: PLC0415
+    from pyogrio.errors import DataLayerError, FeatureError  # noqa: PLC0415
 
     info = pyogrio.read_info(source, layer=layer)
     fields, key = info["fields"].tolist(), info["fid_column"]
@@ -106,7 +106,7 @@ def read_layer(
             force_2d=True,
             datetime_as_string=True,
         )
-    except (FeatureError, ValueError) as exc:
+    except (DataLayerError, FeatureError, ValueError) as exc:
         if where is None or where not in str(exc):
             raise
         cause = str(exc).partition(f"{where}: ")[2]
