@@ -35,7 +35,7 @@ def write_cog(
 
     Args:
         path: File to write.
-        levels: From `add_overviews`.
+        levels: All levels, full resolution first.
         source: File with the tiles.
         tile_format: Compression and layout of all tiles.
         metadata: Tags of full resolution besides those of `TileFormat.entries`.
