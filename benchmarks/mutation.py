@@ -44,8 +44,10 @@ TESTS = {
     "geo.ground": ["geo/test_ground.py"],
     "geo.lattice": ["geo/test_lattice.py", "geo/test_resampling.py"],
     "geo.mask": ["geo/test_mask.py"],
+    "geo.nodata": ["geo/test_nodata.py", "processing/test_finish.py"],
     "geo.positions": ["geo/test_positions.py"],
     "geo.reproject": ["geo/test_reproject.py", "request/test_geometry.py", "request/test_aoi.py"],
+    "geo.resampling": ["geo/test_resampling.py", "processing/test_warp.py"],
     "http.ranges": ["http/test_ranges.py"],
     "output.geotiff": ["output/test_geotiff.py", "output/test_cog.py"],
     "output.geotiff_metadata": ["output/test_geotiff.py", "output/test_layers.py"],
@@ -71,6 +73,7 @@ TESTS = {
     "processing.warp": ["processing/test_warp.py"],
     "request.output_grid": ["request/test_output_grid.py"],
     "sources.tile_reader": ["sources/test_cog.py"],
+    "sources.wcs.chunking": ["sources/test_chunking.py"],
     "tiff.decode": ["tiff/test_decode.py", "sources/test_cog.py"],
     "tiff.header": [
         "tiff/test_header.py",

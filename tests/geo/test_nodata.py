@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from hrdem.geo.nodata import choose_nodata, is_all_valid, valid_mask
+from hrdem.geo.nodata import (
+    avoid_nodata,
+    choose_nodata,
+    is_all_valid,
+    round_nodata,
+    valid_mask,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +70,49 @@ def test_the_nodata_value_of_several_files(
     declared: list[float | None], dtype: str, expected: float | None
 ) -> None:
     assert choose_nodata(declared, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("declared", "dtype", "expected"),
+    [
+        (None, "int16", None),
+        (-32768.0, "int16", -32768),
+        (-32769.0, "int16", None),
+        (32767.0, "int16", 32767),
+        (32768.0, "int16", None),
+        (0.5, "int16", None),
+        (math.nan, "uint8", None),
+        (0.0, "uint8", 0),
+        (0.1, "float32", 0.100000001490116119384765625),
+        (1e39, "float32", math.inf),
+    ],
+)
+def test_a_declared_value_is_one_that_pixels_can_have(
+    declared: float | None, dtype: str, expected: float | None
+) -> None:
+    assert round_nodata(declared, dtype) == expected
+
+
+@pytest.mark.parametrize(
+    ("nodata", "moved"),
+    [
+        (-32767.0, -32767 + 2.0**-9),
+        (-1.0, -1 + 2.0**-24),
+        (0.0, 2.0**-149),
+        (1.0, 1 - 2.0**-24),
+        (9999.0, 9999 - 2.0**-10),
+    ],
+)
+def test_a_height_that_equals_nodata_by_chance_moves_to_the_next_number(
+    nodata: float, moved: float
+) -> None:
+    pixels = np.array([nodata, 5.0, nodata], np.float32)
+    assert avoid_nodata(pixels, nodata).tolist() == [moved, 5.0, moved]
+
+
+def test_whole_numbers_and_heights_that_differ_from_nodata_stay_as_they_are() -> None:
+    for pixels in (np.array([-1, 5], np.int16), np.array([0.0, 5.0], np.float32)):
+        assert avoid_nodata(pixels, -1.0) is pixels
 
 
 def test_xarray() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyproj
 import pytest
+from affine import Affine
 from rasterio import warp
 
 from hrdem.errors import NoDataError
@@ -114,3 +117,13 @@ def test_fixed_sampling_has_a_kernel_as_wide_as_the_product_says() -> None:
     assert fixed.kernel_scale((30, 30)) == (1, 1)
     assert fixed.margin(16) >= 25 + 16 + 8  # from a centre at a pixel's edge to the last pixel's
     assert fixed.margin(30) >= 30 + 30 + 15
+
+
+def test_the_box_around_an_oblong_pixel_is_that_of_its_corners() -> None:
+    """Of 40 by 10 m, turned; corners by pyproj."""
+    grid = Grid("EPSG:2959", Affine(40, 0, 600_000, 0, -10, 5_000_000), 10, 10)
+    found = Sampling(grid, NATIVE_CRS, Resampling.NEAREST).max_pixel_extent
+    project = pyproj.Transformer.from_crs("EPSG:2959", "EPSG:3979", always_xy=True)
+    west, east, north, south = 600_200, 600_240, 4_999_950, 4_999_940
+    x, y = project.transform([west, east, east, west], [north, north, south, south])
+    assert found == pytest.approx([np.ptp(x), np.ptp(y)], rel=1e-4)

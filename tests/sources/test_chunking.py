@@ -123,6 +123,19 @@ def test_quadratic_server_stays_within_its_limit() -> None:
     assert max(map(seconds, pieces)) < 240
 
 
+def test_a_server_that_was_slow_may_be_slow_again() -> None:
+    """The size follows the mean of this chunk and those before: 30 s at 55 s a megapixel."""
+    chunks = ChunkScheduler([Window(0, 0, 50_000, 50_000)], LIMIT)
+    for seconds_per_megapixel, megapixels in ((100, 0.30), (10, 30 / 55)):
+        chunk = chunks.take()
+        assert chunk is not None
+        chunks.record_success(chunk, seconds_per_megapixel * chunk.pixels / 1e6)
+        following = chunks.take()
+        assert following is not None
+        assert 0.95 * megapixels < following.pixels / 1e6 <= megapixels
+        chunks.put_back(following)
+
+
 def test_failed_chunk_is_halved() -> None:
     """A chunk that is too large is split in halves, and later chunks are smaller."""
     chunks = ChunkScheduler([Window(0, 0, 4_096, 4_096)], LIMIT)
