@@ -293,11 +293,13 @@ def _make_converter(table: _Table) -> Converter:
     converter.register_structure_hook(Collection, lambda value, _: get_collection(value))
     converter.register_unstructure_hook_func(_is_geometry, table.add)
     converter.register_structure_hook_func(_is_geometry, lambda value, _: table.get(value))
-    converter.register_unstructure_hook(
-        RasterFile, functools.partial(converter.unstructure, unstructure_as=CogFile)
+    # by identity: Python 3.13 takes a class that has all of a protocol for a subclass of it
+    converter.register_unstructure_hook_func(
+        lambda kind: kind is RasterFile,
+        functools.partial(converter.unstructure, unstructure_as=CogFile),
     )
-    converter.register_structure_hook(
-        RasterFile, lambda value, _: converter.structure(value, CogFile)
+    converter.register_structure_hook_func(
+        lambda kind: kind is RasterFile, lambda value, _: converter.structure(value, CogFile)
     )
     linked = override(struct_hook=lambda value, _: table.link(value))
     for kind in (Aoi, Grid):
