@@ -157,8 +157,8 @@ class JobStore:
     def count_open(self, owner: str | None = None) -> int:
         """Count the jobs that wait or run, of a browser or in all."""
         (count,) = self._db.execute(
-            "select count(*) from job where state in (?, ?) and (?3 is null or owner = ?3)",
-            (*_OPEN, owner),
+            "select count(*) from job where state in (?, ?) and (? is null or owner = ?)",
+            (*_OPEN, owner, owner),
         ).fetchone()
         return int(count)
 
