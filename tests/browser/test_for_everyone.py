@@ -106,6 +106,7 @@ def test_the_keyboard_alone_gets_a_file(page: Page) -> None:
     page.keyboard.type("Ottawa")
     page.locator("#search-list [role=option]").first.wait_for()
     page.keyboard.press("Enter")
+    page.locator("#map-side.drawing").wait_for()
     press_until(page, ".ways [data-tool=box]")
     page.keyboard.press("Enter")  # the box was begun by the search: this ends it
     page.keyboard.press("Enter")  # and this begins it with the map in focus
