@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gc
-import sys
+import os
+import signal
+
+_INTERRUPTED = 130  # ExitCode.INTERRUPTED, which is not imported yet
 
 
 def main() -> None:
     """Run the command line; Ctrl-C while it is imported ends the process quietly, too."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored
+        # not by an exception, which Python drops in some of the callbacks of an import
+        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
     gc.disable()  # what is imported stays
-    try:
-        from hrdem.cli.main import main as run  # noqa: PLC0415
-    except KeyboardInterrupt:
-        sys.exit(130)  # ExitCode.INTERRUPTED, which may not be imported yet
+    from hrdem.cli.main import main as run  # noqa: PLC0415
+
     gc.freeze()
     gc.enable()
     run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from hrdem.app.problems import RefusedError
@@ -14,10 +14,10 @@ KEEP_ALIVE_SECONDS = 15.0
 
 
 class _Stream:
-    """What one page has not received yet: the last state of each job, so that it stays small."""
+    """What one page has not received yet: the last event of each job, so that it stays small."""
 
     def __init__(self) -> None:
-        self.pending: dict[str, dict[str, Any]] = {}
+        self.pending: dict[str, bytes] = {}
         self.wake = asyncio.Event()
 
 
@@ -30,8 +30,15 @@ class Hub:
 
     def publish(self, owner: str, job: dict[str, Any]) -> None:
         """Send a job to the pages of a browser."""
+        self._send_later(owner, job["id"], format_event("job", job))
+
+    def publish_removed(self, owner: str, id_: str) -> None:
+        """Tell the pages of a browser that a job is gone."""
+        self._send_later(owner, id_, format_event("removed", {"id": id_}))
+
+    def _send_later(self, owner: str, id_: str, event: bytes) -> None:
         for stream in self._streams.get(owner, ()):
-            stream.pending[job["id"]] = job
+            stream.pending[id_] = event
             stream.wake.set()
 
     def has_pages(self, owner: str) -> bool:
@@ -45,12 +52,14 @@ class Hub:
             for stream in streams:
                 stream.wake.set()
 
-    def subscribe(self, owner: str, jobs: Iterable[dict[str, Any]]) -> AsyncIterator[bytes]:
+    def subscribe(
+        self, owner: str, list_jobs: Callable[[], Iterable[dict[str, Any]]]
+    ) -> AsyncIterator[bytes]:
         """Return the stream of a page, which begins with all jobs.
 
         Args:
             owner: Id of the browser.
-            jobs: Its jobs.
+            list_jobs: Lists its jobs, as they are when the stream begins.
 
         Raises:
             RefusedError: If the browser has too many streams.
@@ -59,16 +68,16 @@ class Hub:
             raise RefusedError(
                 429, "TooManyPages", "Too many pages of this browser are open. Close some of them."
             )
-        stream = _Stream()
-        stream.pending = {job["id"]: job for job in jobs}
-        stream.wake.set()
-        return self._send(owner, stream)
+        return self._send(owner, list_jobs)
 
-    async def _send(self, owner: str, stream: _Stream) -> AsyncIterator[bytes]:
+    async def _send(
+        self, owner: str, list_jobs: Callable[[], Iterable[dict[str, Any]]]
+    ) -> AsyncIterator[bytes]:
+        stream = _Stream()
         streams = self._streams.setdefault(owner, [])
         streams.append(stream)
         try:
-            yield b"retry: 2000\n\n"
+            yield b"retry: 2000\n\n" + format_event("jobs", [*list_jobs()])
             while not self._is_closed:
                 try:
                     async with asyncio.timeout(KEEP_ALIVE_SECONDS):
@@ -78,14 +87,14 @@ class Hub:
                     continue
                 stream.wake.clear()
                 pending, stream.pending = stream.pending, {}
-                for job in pending.values():
-                    yield format_event("job", job)
+                for event in pending.values():
+                    yield event
         finally:
             streams.remove(stream)
             if not streams:
                 del self._streams[owner]
 
 
-def format_event(name: str, content: dict[str, Any]) -> bytes:
+def format_event(name: str, content: Any) -> bytes:
     """Return a server-sent event; JSON has no line break."""
     return f"event: {name}\ndata: {json.dumps(content)}\n\n".encode()

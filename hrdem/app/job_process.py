@@ -23,6 +23,8 @@ def main() -> None:
     """Run the command line on the arguments of this process."""
     if hasattr(os, "nice"):
         os.nice(LOWER_PRIORITY)
+    # until the command line handles it: an exception in a callback of an import is dropped
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     threading.Thread(target=_wait_for_end, daemon=True).start()
     runpy.run_module("hrdem", run_name="__main__", alter_sys=True)
 

@@ -169,8 +169,7 @@ class JobQueue:
         job = self.get(owner, id_)
         if job.state is State.RUNNING:
             raise RefusedError(409, "Running", "The job is running. Cancel it first.")
-        self._store.delete(id_)
-        await self._remove_folder(self.folder / id_)
+        await self._remove(job)
 
     def find_file(self, owner: str, id_: str, name: str) -> tuple[Path, dict[str, Any]]:
         """Return the path of a file of a job, and what the job tells of it.
@@ -206,8 +205,7 @@ class JobQueue:
             if (job.finished or 0) >= oldest and excess <= 0:
                 break
             excess -= job.bytes
-            self._store.delete(job.id)
-            await self._remove_folder(self.folder / job.id)
+            await self._remove(job)
 
     def recover(self) -> None:
         """Queue the jobs that ran when the server ended; remove what they and others left."""
@@ -309,6 +307,11 @@ class JobQueue:
         result = {"files": files, "summary": summary, "warnings": warnings}
         size = sum(file["bytes"] for file in files)
         return replace(job, state=State.DONE, result=result, bytes=size)
+
+    async def _remove(self, job: Job) -> None:
+        self._store.delete(job.id)
+        self._hub.publish_removed(job.owner, job.id)
+        await self._remove_folder(self.folder / job.id)
 
     def _save(self, job: Job) -> None:
         self._store.save(job)

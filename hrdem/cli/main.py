@@ -7,10 +7,8 @@ import errno
 import io
 import os
 import re
-import signal
 import sys
 import traceback
-from types import FrameType
 
 import click
 
@@ -20,7 +18,7 @@ from hrdem.cli.lazy_group import LazyGroup
 from hrdem.cli.messages import SEVERAL_SHEETS, TILE_SHEETS, for_terminal
 from hrdem.errors import ExitCode, HrdemError
 from hrdem.runtime.redaction import redact_secrets
-from hrdem.runtime.signals import END_SIGNALS
+from hrdem.runtime.signals import interrupt_on_end_signals
 from hrdem.runtime.text import escape_unprintable
 
 # in the order of the help
@@ -76,9 +74,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    for number in END_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _handle_signal)
+    interrupt_on_end_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # characters that the terminal lacks
@@ -91,13 +87,6 @@ def main() -> None:
     if code:
         os._exit(code)  # do not wait for threads that read from a silent server
     sys.exit(code)
-
-
-def _handle_signal(number: int, frame: FrameType | None) -> None:
-    """End cleanly on the first signal, at once on the second."""
-    for other in END_SIGNALS:
-        signal.signal(other, lambda *_: os._exit(ExitCode.INTERRUPTED))
-    raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:

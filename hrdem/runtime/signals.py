@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from types import FrameType
+
+from hrdem.errors import ExitCode
 
 #: SIGHUP comes from a closed terminal on POSIX; SIGBREAK from Ctrl-Break and a closed window on
 #: Windows, which never sends SIGTERM.
@@ -16,7 +21,41 @@ END_SIGNALS = frozenset(
     if hasattr(signal, name)
 )
 
+SECONDS_TO_LEAVE_CALLBACK = 0.02
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl: a signal when the thread ends that started the process
+
+
+def interrupt_on_end_signals() -> None:
+    """Raise KeyboardInterrupt on the first signal that ends a process; end at once on the second.
+
+    Signals that are ignored already, as by `nohup`, stay ignored. Python drops an exception in a
+    callback, such as that of a weak reference: an interrupt that it drops is raised again.
+    """
+    for number in END_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    sys.unraisablehook = _repeat_dropped_interrupt
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for other in END_SIGNALS:
+        signal.signal(other, lambda *_: os._exit(ExitCode.INTERRUPTED))
+    raise KeyboardInterrupt
+
+
+def _repeat_dropped_interrupt(dropped: sys.UnraisableHookArgs) -> None:
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    threading.Timer(SECONDS_TO_LEAVE_CALLBACK, _interrupt_main_thread).start()
+
+
+def _interrupt_main_thread() -> None:
+    if hasattr(signal, "pthread_kill"):  # a signal also ends what the main thread waits for
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 def ignore_keyboard() -> None:

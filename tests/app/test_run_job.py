@@ -1,7 +1,10 @@
-"""What a job has written, as the page lists it."""
+"""A job ends when it shall; what it has written, as the page lists it."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from hrdem.app.run_job import list_files
@@ -29,3 +32,25 @@ def test_files_beside_the_heights_are_listed_with_their_product(tmp_path: Path) 
         ("dtm.stac.json", "item", "dtm"),
     ]
     assert {each["bytes"] for each in found} == {2}
+
+
+def test_a_job_that_is_cancelled_while_it_imports_ends(tmp_path: Path) -> None:
+    """Even in a callback, in which Python drops exceptions, as that of Ctrl-C."""
+    module = tmp_path / "click.py"
+    module.write_text(
+        "import time\n"
+        "class Callback:\n    def __del__(self): print('begun', flush=True), time.sleep(60)\n"
+        "Callback()\nprint('went on', flush=True)",
+        "utf-8",
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hrdem.app.job_process", "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == b"begun"
+    rest, _ = process.communicate()  # closes its standard input
+    assert (process.returncode, rest) == (130, b"")

@@ -44,8 +44,9 @@ def type_box(page: Page, *sides: float) -> None:
 
 
 def wait_for_estimate(page: Page) -> None:
-    """Wait until the estimate is that of the request."""
+    """Wait until the estimate is that of the request, with its surveys."""
     page.locator("#estimate[aria-busy=false] dl").wait_for()
+    page.locator("#estimate .waiting").wait_for(state="detached")
 
 
 def get_file(page: Page) -> Locator:

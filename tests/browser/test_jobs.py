@@ -12,7 +12,7 @@ from tests.browser import steps
 from tests.browser.app_server import AppServer
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 WIDE = {"width": 1280, "height": 800}
 SOME_SECONDS = (-75.75, 45.38, -75.65, 45.45)  # a box that takes three on a fast machine
@@ -36,6 +36,55 @@ def test_a_job_is_cancelled_and_goes_on(page: Page) -> None:
     page.locator(".job.cancelled").wait_for()
     page.locator(".job.cancelled button", has_text="Go on").click()
     page.locator(".job.done .downloads a").first.wait_for(timeout=MAX_JOB_MILLISECONDS)
+
+
+def test_a_button_is_pressed_while_its_job_goes_on(page: Page) -> None:
+    """What is drawn meanwhile does not take the button from under the pointer."""
+    steps.type_box(page, *SOME_SECONDS)
+    job = steps.get_file(page)
+    page.locator(".job.running progress[value]").wait_for()
+    job.locator("button", has_text="Cancel").hover()
+    shown = page.locator(".job progress").get_attribute("value")
+    page.mouse.down()
+    page.wait_for_function(
+        "shown => document.querySelector('.job progress').getAttribute('value') !== shown",
+        arg=shown,
+    )
+    page.mouse.up()
+    page.locator(".job.cancelled").wait_for()
+
+
+def test_answers_that_come_late_do_not_undo_what_events_told(page: Page) -> None:
+    """The answer to a request can come after the event of what it led to, or of more."""
+
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        late.append(lambda: route.fulfill(response=answer))
+
+    late: list[Callable[[], None]] = []
+    page.route("**/api/jobs", answer_late)
+    page.route("**/cancel", answer_late)
+    steps.type_box(page, *SOME_SECONDS)
+    page.locator("#get[aria-disabled=false]").click()
+    page.locator(".job.running button", has_text="Cancel").click()
+    page.locator(".job.cancelled").wait_for()
+    assert len(late) == 2
+    for answer in late:
+        answer()
+    page.locator("#get[aria-disabled=false]").wait_for()  # until the first has come
+    assert page.locator(".job").count() == page.locator(".job.cancelled").count() == 1
+
+
+def test_a_job_that_is_deleted_is_gone_from_other_tabs(page: Page, server: AppServer) -> None:
+    """They belong to the same browser."""
+    steps.type_box(page, -75.72, 45.40, -75.715, 45.405)
+    steps.get_file(page)
+    page.locator(".job.done").wait_for()
+    other = page.context.new_page()
+    other.goto(server.url)
+    other.locator(".job.done button", has_text="Delete").click()
+    other.locator("#dialog button.danger").click()
+    page.locator("#jobs-section").wait_for(state="hidden")
 
 
 def test_a_job_survives_a_server_that_is_killed(

@@ -16,7 +16,7 @@ from tests.browser import steps
 from tests.browser.app_server import AppServer
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 MAX_ESTIMATE_MILLISECONDS = 2_000
 
@@ -154,3 +154,26 @@ def test_an_error_stands_beside_what_caused_it(page: Page, server: AppServer) ->
     page.locator("#search-text").fill("Nowhere at all")
     page.keyboard.press("Enter")
     page.locator("#area-trouble", has_text="Nothing found").wait_for()
+
+
+def test_files_stay_where_they_are_while_an_estimate_arrives(page: Page) -> None:
+    """So that nothing moves away under the pointer of somebody who does not wait for it."""
+    where = "document.querySelector('#jobs-section').offsetTop"
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/estimate", hold)
+    page.route("**/api/surveys", hold)
+    steps.wait_for_map(page)
+    steps.type_box(page, -75.723, 45.41, -75.718, 45.415)  # of no other test: nothing is known
+    steps.get_file(page)
+    places = [page.evaluate(where)]
+    for state in ("#estimate[aria-busy=false] .waiting", "#estimate details.surveys"):
+        while not held:
+            page.wait_for_timeout(20)
+        held.pop().continue_()
+        page.locator(state).wait_for()
+        places.append(page.evaluate(where))
+    assert max(places) - min(places) <= 2

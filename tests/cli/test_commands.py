@@ -315,11 +315,21 @@ def test_output_may_have_a_name_of_any_bytes(demo: Addresses, tmp_path: Path) ->
         assert file.read(2) == b"II"
 
 
+INTERRUPTS = {
+    "a module": "os.kill(os.getpid(), signal.SIGINT)",
+    "a callback": (  # in which Python drops exceptions
+        "class Callback:\n    def __del__(self): os.kill(os.getpid(), signal.SIGINT)\n"
+        "Callback()\nprint('went on')"
+    ),
+}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a signal ends the process at once")
-def test_ctrl_c_during_imports_leaves_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("interrupted", INTERRUPTS)
+def test_ctrl_c_during_imports_ends_the_command(interrupted: str, tmp_path: Path) -> None:
     """The command has no handler of its own yet, and half of its modules."""
     module = tmp_path / "click.py"
-    module.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
+    module.write_text(f"import os, signal\n{INTERRUPTS[interrupted]}\n", "utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "hrdem", "--help"],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

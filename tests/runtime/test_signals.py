@@ -28,6 +28,31 @@ def test_each_system_has_its_signals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert before == signals.END_SIGNALS
 
 
+@pytest.mark.skipif(IS_WINDOWS, reason="a signal ends the process at once")
+def test_ctrl_c_in_a_callback_interrupts_what_comes_after_it() -> None:
+    """Python drops the exception there, and reports it; others it reports as ever."""
+    program = """
+import signal, time
+from hrdem.runtime.signals import interrupt_on_end_signals
+
+class Callback:
+    def __init__(self, act): self.act = act
+    def __del__(self): self.act()
+
+interrupt_on_end_signals()
+try:
+    Callback(lambda: 1 / 0)
+    Callback(lambda: signal.raise_signal(signal.SIGTERM))
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n")
+    assert "ZeroDivisionError" in done.stderr
+    assert "KeyboardInterrupt" not in done.stderr
+
+
 def test_ctrl_c_waits_until_what_must_not_be_interrupted_is_done() -> None:
     done = []
     handler = signal.getsignal(signal.SIGINT)

@@ -19,7 +19,7 @@ import { createMapPanel } from "./map/map_panel.ts";
 import { createMeasuring, type Measuring } from "./measure/measuring.ts";
 import type { Page } from "./page.ts";
 import { keep, recall } from "./state/keep.ts";
-import { type AppStore, withJob } from "./state/state.ts";
+import { type AppStore, withJob, withoutJob } from "./state/state.ts";
 import { createStore } from "./state/store.ts";
 import { createThemeSwitch } from "./theme.ts";
 import { en } from "./words/en.ts";
@@ -83,7 +83,9 @@ async function configure(store: AppStore): Promise<void> {
     return;
   }
   listen({
+    onJobs: (jobs) => store.set({ jobs }),
     onJob: (job) => store.set({ jobs: withJob(store.get().jobs, job) }),
+    onRemoved: (id) => store.set({ jobs: withoutJob(store.get().jobs, id) }),
     onConnected: (connected) => store.set({ connected }),
   });
 }

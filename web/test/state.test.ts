@@ -3,7 +3,13 @@ import { test } from "node:test";
 import type { Job } from "../src/api/types.ts";
 import { keep, recall } from "../src/state/keep.ts";
 import { buildRequest } from "../src/state/request.ts";
-import { type ChosenArea, FIRST_CHOICES, FIRST_STATE, withJob } from "../src/state/state.ts";
+import {
+  type ChosenArea,
+  FIRST_CHOICES,
+  FIRST_STATE,
+  withJob,
+  withNewJob,
+} from "../src/state/state.ts";
 import { createStore } from "../src/state/store.ts";
 
 const BOX: ChosenArea = {
@@ -94,4 +100,11 @@ test("a job that changed keeps its place, a new one comes first", () => {
       ["a", "done"],
     ],
   );
+});
+
+test("an answer about a new job does not undo what events have told of it since", () => {
+  const told = [{ id: "a", created: "2026-01-01T00:00:00Z", state: "running" } as Job];
+  const answer = { ...told[0], state: "queued" } as Job;
+  assert.equal(withNewJob(told, answer), told);
+  assert.deepEqual(withNewJob([], answer), [answer]);
 });

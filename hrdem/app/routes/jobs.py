@@ -98,7 +98,7 @@ async def get_view_picture(request: Request) -> Response:
 async def get_events(request: Request) -> Response:
     """Send the jobs of the browser as they change."""
     state, owner = state_of(request), owner_of(request)
-    stream = state.hub.subscribe(owner, state.queue.list_of(owner))
+    stream = state.hub.subscribe(owner, lambda: state.queue.list_of(owner))
     return StreamingResponse(stream, media_type="text/event-stream")
 
 

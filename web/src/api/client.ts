@@ -128,7 +128,9 @@ export const fetchProfile = (
 
 export const startJob = (request: ExtractRequest): Promise<Job> => post("/api/jobs", request);
 
-export const cancelJob = (id: string): Promise<Job> => post(`${job(id)}/cancel`, {});
+export async function cancelJob(id: string): Promise<void> {
+  await postJson(`${job(id)}/cancel`, {});
+}
 
 export const repeatJob = (id: string, newest: boolean): Promise<Job> =>
   post(`${job(id)}/again`, { newest });

@@ -46,3 +46,24 @@ export function byId<T extends HTMLElement>(id: string): T {
 export function fill(element: Element, ...children: Child[]): void {
   element.replaceChildren(...children.filter((child) => child !== null && child !== false));
 }
+
+/**
+ * Makes an element equal to a fresh one of its kind, and keeps its first and last children as far
+ * as they are equal: a button that is pressed on, or has the focus, stays the same one.
+ */
+export function update(element: Element, fresh: Element): void {
+  let after: Element | null = null; // which what is new stands before
+  const old = [...element.children];
+  const children = [...fresh.children];
+  element.className = fresh.className;
+  while (old[0]?.isEqualNode(children[0] ?? null)) {
+    old.shift();
+    children.shift();
+  }
+  while (old.at(-1)?.isEqualNode(children.at(-1) ?? null)) {
+    after = old.pop() ?? null;
+    children.pop();
+  }
+  for (const child of old) child.remove();
+  for (const child of children) element.insertBefore(child, after);
+}

@@ -8,6 +8,7 @@ import type { Estimated } from "../state/state.ts";
 import { collectionName } from "../words/names.ts";
 
 const MAX_SURVEYS = 8;
+const NOT_YET = "…";
 
 /** Step 3: what the request costs and what there is, before anything is downloaded. */
 export function createEstimateView(page: Page, retry: () => void): void {
@@ -26,7 +27,7 @@ export function createEstimateView(page: Page, retry: () => void): void {
         break;
       case "working":
         if (!estimated.last) {
-          fill(body, h("p", { class: "small" }, words.estimating));
+          fill(body, ...parts(page, null)); // as high as it will be: what is below stays
           short.textContent = words.estimating;
         }
         break;
@@ -64,59 +65,63 @@ function summary(page: Page, estimate: Estimate): string {
   );
 }
 
-function parts(page: Page, estimate: Estimate): (HTMLElement | null)[] {
+/** What is shown of an estimate, or of the one that is waited for. */
+function parts(page: Page, estimate: Estimate | null): (HTMLElement | null)[] {
   return [
     facts(page, estimate),
     coverage(page, estimate),
     surveys(page, estimate),
-    notes(estimate),
+    estimate && notes(estimate),
   ];
 }
 
-function facts(page: Page, estimate: Estimate): HTMLElement {
+function facts(page: Page, estimate: Estimate | null): HTMLElement {
   const { words, formats } = page;
-  const cached = estimate.cached_bytes
-    ? words.fact_cached(formats.bytes(estimate.cached_bytes))
-    : null;
-  const fact = (name: string, value: string, note: string | null = null) =>
-    h(
-      "div",
-      {},
-      h("dt", {}, name),
-      h("dd", {}, value, note ? h("span", { class: "small" }, note) : null),
-    );
+  type Tell = (estimate: Estimate) => string | null;
+  const fact = (name: string, tell: Tell, tellMore: Tell = () => null) => {
+    const value = estimate ? tell(estimate) : NOT_YET;
+    const more = estimate ? tellMore(estimate) : null;
+    const note = more && h("span", { class: "small" }, more);
+    return h("div", {}, h("dt", {}, name), h("dd", {}, value, note));
+  };
   return h(
     "dl",
     { class: "facts" },
-    fact(words.fact_transfer, bytes(page, estimate.transfer_bytes), cached),
-    fact(words.fact_output, formats.bytes(estimate.output_bytes)),
-    fact(words.fact_time, time(page, estimate.seconds)),
-    fact(words.fact_area, formats.area(estimate.area_km2)),
+    fact(
+      words.fact_transfer,
+      (of) => bytes(page, of.transfer_bytes),
+      (of) => (of.cached_bytes ? words.fact_cached(formats.bytes(of.cached_bytes)) : null),
+    ),
+    fact(words.fact_output, (of) => formats.bytes(of.output_bytes)),
+    fact(words.fact_time, (of) => time(page, of.seconds)),
+    fact(words.fact_area, (of) => formats.area(of.area_km2)),
     fact(
       words.fact_grid,
-      words.grid(formats.count(estimate.width), formats.count(estimate.height)),
-      words.cell(formats.number(estimate.resolution[0], 6), estimate.crs),
+      (of) => words.grid(formats.count(of.width), formats.count(of.height)),
+      (of) => words.cell(formats.number(of.resolution[0], 6), of.crs),
     ),
   );
 }
 
-function coverage(page: Page, estimate: Estimate): HTMLElement {
+function coverage(page: Page, estimate: Estimate | null): HTMLElement {
   const { words, formats, store } = page;
   const { config, choices } = store.get();
-  const bars = estimate.coverage.map(({ collection, percent }) => {
-    const text = words.coverage_of(collectionName(collection, words), formats.percent(percent));
-    return h("li", {}, text, h("progress", { max: 100, value: percent, "aria-label": text }));
+  const percent = (value: number | null) => (value === null ? NOT_YET : formats.percent(value));
+  const waited = [choices.collection, ...choices.fill];
+  const covered = estimate?.coverage ?? waited.map((collection) => ({ collection, percent: null }));
+  const bars = covered.map(({ collection, percent: value }) => {
+    const text = words.coverage_of(collectionName(collection, words), percent(value));
+    return h("li", {}, text, h("progress", { max: 100, value: value ?? 0, "aria-label": text }));
   });
   const fillable = coarser(config?.collections ?? [], choices.collection);
-  const gaps = estimate.total_percent < 100 && choices.fill.length < fillable.length;
+  const total = estimate?.total_percent ?? null;
+  const gaps = total !== null && total < 100 && choices.fill.length < fillable.length;
   return h(
     "div",
     { class: "coverage" },
     h("h3", {}, words.coverage),
     h("ul", {}, ...bars),
-    estimate.coverage.length > 1
-      ? h("p", { class: "small" }, words.coverage_total(formats.percent(estimate.total_percent)))
-      : null,
+    covered.length > 1 ? h("p", { class: "small" }, words.coverage_total(percent(total))) : null,
     gaps
       ? h(
           "button",
@@ -130,10 +135,11 @@ function coverage(page: Page, estimate: Estimate): HTMLElement {
   );
 }
 
-function surveys({ words, formats }: Page, estimate: Estimate): HTMLElement | null {
-  if (estimate.surveys === null) return h("p", { class: "small" }, words.surveys_wait);
+function surveys({ words, formats }: Page, estimate: Estimate | null): HTMLElement | null {
+  const told = (text: string, style = "") => h("p", { class: `surveys small ${style}` }, text);
+  if (!estimate?.surveys) return told(words.surveys_wait, "waiting");
   if (estimate.surveys.length === 0) {
-    return estimate.surveys_unknown ? h("p", { class: "small" }, words.surveys_none) : null;
+    return estimate.surveys_unknown ? told(words.surveys_none) : null;
   }
   const rows = estimate.surveys.slice(0, MAX_SURVEYS).map(({ name, year, percent }) => {
     const written = year === null ? words.unknown : String(year);
@@ -141,7 +147,7 @@ function surveys({ words, formats }: Page, estimate: Estimate): HTMLElement | nu
   });
   return h(
     "details",
-    {},
+    { class: "surveys" },
     h("summary", {}, `${words.surveys} (${formats.count(estimate.surveys.length)})`),
     h("ul", { class: "plain small" }, ...rows),
   );

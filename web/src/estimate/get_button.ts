@@ -4,7 +4,7 @@ import { byId } from "../dom/element.ts";
 import { showTrouble, trouble, troubleOf } from "../dom/trouble.ts";
 import type { Page } from "../page.ts";
 import { requestOf } from "../state/request.ts";
-import { withJob } from "../state/state.ts";
+import { withNewJob } from "../state/state.ts";
 
 /** The large button: a job from the request as it is. */
 export function createGetButton({ store, words, formats }: Page): void {
@@ -40,7 +40,7 @@ export function createGetButton({ store, words, formats }: Page): void {
     render();
     try {
       const job = await startJob(request);
-      store.set({ jobs: withJob(store.get().jobs, job) });
+      store.set({ jobs: withNewJob(store.get().jobs, job) });
       showTrouble(problems, null);
       announce(words.job_started);
       byId("jobs-section").scrollIntoView({ block: "start" });

@@ -1,11 +1,11 @@
 import { cancelJob, deleteJob, repeatJob } from "../api/client.ts";
 import type { Job } from "../api/types.ts";
 import { ask } from "../dom/dialog.ts";
-import { byId, h } from "../dom/element.ts";
+import { byId, h, update } from "../dom/element.ts";
 import { showTrouble, troubleOf } from "../dom/trouble.ts";
 import type { Page } from "../page.ts";
 import { showResult } from "../results/result_dialog.ts";
-import { withJob } from "../state/state.ts";
+import { withNewJob, withoutJob } from "../state/state.ts";
 import { type JobActions, jobCard, jobTitle, stateText } from "./job_card.ts";
 
 /** The jobs of this browser, newest first; each is drawn anew when it changes. */
@@ -15,30 +15,34 @@ export function createJobList(page: Page): void {
   const spoken = byId("jobs-spoken");
   const shown = new Map<string, { job: Job; row: HTMLElement }>();
 
-  async function attempt(job: Job, action: () => Promise<Job | null>): Promise<void> {
+  const clearTrouble = (row: HTMLElement) => row.querySelector(":scope > [role=alert]")?.remove();
+
+  async function attempt(job: Job, action: () => Promise<void>): Promise<void> {
+    const row = shown.get(job.id)?.row;
+    if (row) clearTrouble(row);
     try {
-      const changed = await action();
-      const { jobs } = store.get();
-      store.set({
-        jobs: changed ? withJob(jobs, changed) : jobs.filter(({ id }) => id !== job.id),
-      });
+      await action();
     } catch (error) {
       const problems = h("div", { role: "alert" });
-      shown.get(job.id)?.row.append(problems);
+      row?.append(problems);
       showTrouble(problems, troubleOf(error, words));
     }
   }
 
   const actions: JobActions = {
     cancel: (job) => void attempt(job, () => cancelJob(job.id)),
-    again: (job, newest) => void attempt(job, () => repeatJob(job.id, newest)),
+    again: (job, newest) =>
+      void attempt(job, async () => {
+        const repeated = await repeatJob(job.id, newest);
+        store.set({ jobs: withNewJob(store.get().jobs, repeated) });
+      }),
     look: (job) => void showResult(page, job),
     async remove(job) {
       const question = words.remove_question(jobTitle(page, job));
       if (!(await ask(question, words.remove_yes, words.remove_no))) return;
       await attempt(job, async () => {
         await deleteJob(job.id);
-        return null;
+        store.set({ jobs: withoutJob(store.get().jobs, job.id) });
       });
     },
   };
@@ -48,18 +52,22 @@ export function createJobList(page: Page): void {
     const index = [...row.querySelectorAll("button, a, summary")].indexOf(
       document.activeElement as Element,
     );
-    row.replaceChildren(jobCard(page, job, actions));
+    const card = row.querySelector("article");
+    if (card) update(card, jobCard(page, job, actions));
+    else row.append(jobCard(page, job, actions));
     const details = row.querySelector("details");
     if (details) details.open = open;
-    if (index >= 0) row.querySelectorAll<HTMLElement>("button, a, summary")[index]?.focus();
+    if (index >= 0 && document.activeElement === document.body)
+      row.querySelectorAll<HTMLElement>("button, a, summary")[index]?.focus();
   }
 
   /** The row of the job, as it is now. */
-  function update(job: Job): HTMLElement {
+  function show(job: Job): HTMLElement {
     const known = shown.get(job.id);
     const row = known?.row ?? h("li");
     if (known?.job !== job) draw(job, row);
     if (known && known.job.state !== job.state) {
+      clearTrouble(row);
       spoken.textContent = words.job_spoken(jobTitle(page, job), stateText(page, job));
     }
     shown.set(job.id, { job, row });
@@ -76,7 +84,7 @@ export function createJobList(page: Page): void {
     }
     let before: Element | null = list.firstElementChild;
     for (const job of jobs) {
-      const row = update(job);
+      const row = show(job);
       if (before === row) before = row.nextElementSibling;
       else list.insertBefore(row, before);
     }

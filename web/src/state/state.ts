@@ -93,6 +93,14 @@ export const FIRST_STATE: State = {
 
 /** The jobs with one of them in its new state, newest first. */
 export function withJob(jobs: readonly Job[], job: Job): Job[] {
-  const others = jobs.filter(({ id }) => id !== job.id);
+  const others = withoutJob(jobs, job.id);
   return [...others, job].sort((one, other) => other.created.localeCompare(one.created));
 }
+
+/** The jobs with a new one, unless events, which are never older than an answer, told of it. */
+export function withNewJob(jobs: Job[], job: Job): Job[] {
+  return jobs.some(({ id }) => id === job.id) ? jobs : withJob(jobs, job);
+}
+
+export const withoutJob = (jobs: readonly Job[], id: string): Job[] =>
+  jobs.filter((job) => job.id !== id);
