@@ -18,6 +18,7 @@ from hrdem.runtime.text import escape_unprintable
 
 MIN_SECONDS_BETWEEN_RETRY_LINES = 1.0
 MAX_COLLECTED_WARNINGS = 1000
+_RETRIES = "hrdem.http.retry"
 _LEVELS = logging.WARNING, logging.INFO, logging.DEBUG  # without -v, with it, with -vv
 SEVERAL_SHEETS = "Give several sheets with commas between: --nts 031K01,031K02."
 TILE_SHEETS = "hrdem tile --nts 031K01,031K02 writes a file for each of several sheets."
@@ -128,7 +129,7 @@ class RetryRateLimit(logging.Filter):
         self._dropped = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name != "hrdem.http.retry" or record.levelno > logging.WARNING:
+        if record.name != _RETRIES or record.levelno > logging.WARNING:
             return True
         if time.monotonic() < self._next:
             self._dropped += 1
@@ -138,6 +139,23 @@ class RetryRateLimit(logging.Filter):
             record.args = ()
         self._next, self._dropped = time.monotonic() + MIN_SECONDS_BETWEEN_RETRY_LINES, 0
         return True
+
+
+class DuplicateFilter(logging.Filter):
+    """Passes each warning once: all areas of a layer can have the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == _RETRIES or record.levelno != logging.WARNING:
+            return True
+        text = record.getMessage()
+        is_new = text not in self._passed
+        if is_new and len(self._passed) < MAX_COLLECTED_WARNINGS:
+            self._passed.add(text)
+        return is_new
 
 
 def set_up_logging(
@@ -157,9 +175,9 @@ def set_up_logging(
     terminal.setFormatter(_TerminalFormatter(wording))
     collector = WarningCollector(warnings)
     collector.setFormatter(_TerminalFormatter(wording, "%(message)s"))
-    collector.addFilter(RetryRateLimit())
-    if not verbose:
-        terminal.addFilter(RetryRateLimit())
+    for handler in (collector,) if verbose else (collector, terminal):
+        handler.addFilter(RetryRateLimit())
+        handler.addFilter(DuplicateFilter())
     logging.basicConfig(handlers=[terminal, collector], force=True)
     logging.getLogger("hrdem").setLevel(level)
     libraries = logging.INFO if verbose > 1 else logging.CRITICAL

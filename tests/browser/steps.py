@@ -50,7 +50,8 @@ def wait_for_estimate(page: Page) -> None:
 
 
 def get_file(page: Page) -> Locator:
-    """Press the large button; return the card of the job."""
+    """Press the large button once the estimate is there; return the card of the job."""
+    wait_for_estimate(page)
     before = page.locator(".job").count()
     page.locator("#get[aria-disabled=false]").click()
     page.locator(".job").nth(before).wait_for()

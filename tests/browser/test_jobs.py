@@ -65,6 +65,7 @@ def test_answers_that_come_late_do_not_undo_what_events_told(page: Page) -> None
     page.route("**/api/jobs", answer_late)
     page.route("**/cancel", answer_late)
     steps.type_box(page, *SOME_SECONDS)
+    steps.wait_for_estimate(page)
     page.locator("#get[aria-disabled=false]").click()
     page.locator(".job.running button", has_text="Cancel").click()
     page.locator(".job.cancelled").wait_for()

@@ -168,7 +168,8 @@ def test_files_stay_where_they_are_while_an_estimate_arrives(page: Page) -> None
     page.route("**/api/surveys", hold)
     steps.wait_for_map(page)
     steps.type_box(page, -75.723, 45.41, -75.718, 45.415)  # of no other test: nothing is known
-    steps.get_file(page)
+    page.locator("#get[aria-disabled=false]").click()
+    page.locator(".job").wait_for()
     places = [page.evaluate(where)]
     for state in ("#estimate[aria-busy=false] .waiting", "#estimate details.surveys"):
         while not held:

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from hrdem.cli import show
-from hrdem.cli.messages import RetryRateLimit, Wording, name_options
+from hrdem.cli.messages import DuplicateFilter, RetryRateLimit, Wording, name_options
 from tests.systems import IS_WINDOWS
 
 QUOTED = '"main roads"' if IS_WINDOWS else "'main roads'"
@@ -68,6 +68,14 @@ def test_one_retry_a_second_is_logged_and_the_others_are_counted() -> None:
         "d Trying again. Similar messages left out: 2.",
         "e Trying again.",
     ]
+
+
+def test_a_warning_is_logged_once() -> None:
+    """Retries excepted, of which there is one a second."""
+    found = DuplicateFilter()
+    records = [retry("a", name) for name in ("hrdem.geo.datum",) * 3 + ("hrdem.http.retry",) * 2]
+    assert [found.filter(record) for record in records] == [True, False, False, True, True]
+    assert found.filter(retry("b", "hrdem.geo.datum"))
 
 
 def test_messages_in_json_name_options_and_data_stay(capsys: pytest.CaptureFixture[str]) -> None:
