@@ -64,6 +64,7 @@ async def read_object(
         raise RefusedError(415, "NotJson", "The body is no JSON. Send it as `application/json`.")
     try:
         found = json.loads(body, parse_constant=_refuse_constant)
+        json.dumps(found, ensure_ascii=False).encode()  # halves of characters are no text
     except (ValueError, RecursionError) as exc:
         raise RefusedError(400, "NotJson", "The body is no JSON. Send one JSON object.") from exc
     if not isinstance(found, dict):

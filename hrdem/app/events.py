@@ -75,6 +75,8 @@ class Hub:
     ) -> AsyncIterator[bytes]:
         stream = _Stream()
         streams = self._streams.setdefault(owner, [])
+        if len(streams) >= MAX_STREAMS_OF_BROWSER:  # several began since `subscribe`
+            return
         streams.append(stream)
         try:
             yield b"retry: 2000\n\n" + format_event("jobs", [*list_jobs()])

@@ -7,9 +7,10 @@ from typing import Any
 
 import hrdem
 from hrdem.app.settings import Services
-from hrdem.errors import NoDataError
+from hrdem.errors import NoDataError, RequestError
 
 MAX_STATIONS = 1_000
+MAX_PROFILE_KM = 20_000
 MAX_DOWNLOAD_BYTES = 200_000_000  # of a profile: it is a look, in the process of the server
 
 
@@ -66,12 +67,16 @@ def read_profile(
         services: Services to read.
 
     Raises:
-        HrdemError: If no station has data, or a service fails.
+        HrdemError: If the line is too long, no station has data, or a service fails.
     """
     import numpy as np
     from pyproj import Geod
 
     length = Geod(ellps="GRS80").line_length(*zip(*line, strict=True))
+    if length > MAX_PROFILE_KM * 1000:
+        raise RequestError(
+            f"The line is {length / 1000:,.0f} km long. Draw one of at most {MAX_PROFILE_KM:,} km."
+        )
     pixels = {each.name: float(each.resolution) for each in hrdem.collections()}
     spacing = max(pixels[reading["collection"]], length / (MAX_STATIONS - 2))
     made = hrdem.profile(

@@ -60,7 +60,7 @@ class Job:
         label: Name of its area.
         created: When it was requested, seconds since 1970.
         started: When it last started; None before.
-        finished: When it ended; None before.
+        finished: When it ended, or was cancelled while it ran; None before.
         state: Its state.
         run: Number of its last start: each has a folder of its own.
         estimated_bytes: Estimate of its download; None if there is none.

@@ -20,7 +20,7 @@ from hrdem.app import equivalents
 from hrdem.app.events import Hub
 from hrdem.app.job import Job, JobProgress, State, make_id
 from hrdem.app.job_store import JobStore
-from hrdem.app.problems import RefusedError, describe, unknown
+from hrdem.app.problems import RefusedError, describe, no_area, unknown
 from hrdem.app.run_job import list_files, run_process
 from hrdem.app.settings import MAX_JOBS_IN_ALL, Settings
 from hrdem.errors import ExitCode
@@ -58,7 +58,7 @@ class JobQueue:
 
     async def run(self) -> None:
         """Run jobs until the server stops; those that ran when it last ended begin again."""
-        self.recover()
+        await self._insist(self.recover)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._settings.workers):
                 group.create_task(self._work())
@@ -118,7 +118,10 @@ class JobQueue:
         folder = self.folder / job.id
         folder.mkdir(parents=True)
         if area_file is not None:
-            shutil.copyfile(area_file, folder / AREA_FILE)
+            try:
+                shutil.copyfile(area_file, folder / AREA_FILE)
+            except FileNotFoundError as exc:
+                raise no_area() from exc
         self._save(job)
         self._wake.set()
         return job
@@ -154,6 +157,8 @@ class JobQueue:
         """Cancel a job: one that waits at once, one that runs as soon as it stops."""
         job = self.get(owner, id_)
         if job.id in self._stops:
+            job = replace(job, finished=time.time())  # even if the server ends before the job
+            self._store.save(job)
             self._stops[job.id].set()
         elif job.state is State.QUEUED:
             job = replace(job, state=State.CANCELLED, finished=time.time())
@@ -169,7 +174,8 @@ class JobQueue:
         job = self.get(owner, id_)
         if job.state is State.RUNNING:
             raise RefusedError(409, "Running", "The job is running. Cancel it first.")
-        await self._remove(job)
+        self._forget(job)
+        await self._remove_folder(self.folder / job.id)
 
     def find_file(self, owner: str, id_: str, name: str) -> tuple[Path, dict[str, Any]]:
         """Return the path of a file of a job, and what the job tells of it.
@@ -205,11 +211,16 @@ class JobQueue:
             if (job.finished or 0) >= oldest and excess <= 0:
                 break
             excess -= job.bytes
-            await self._remove(job)
+            await self._remove_folder(self.folder / job.id)  # first: a full disk takes no changes
+            self._forget(job)
 
     def recover(self) -> None:
         """Queue the jobs that ran when the server ended; remove what they and others left."""
         self._store.queue_again()
+        areas = self._store.list_areas()
+        for folder in (self._settings.data / "areas").iterdir():
+            if folder.name not in areas:
+                shutil.rmtree(folder, ignore_errors=True)
         for folder in self.folder.iterdir():
             job = self._store.get(folder.name)
             if job is None:
@@ -228,9 +239,9 @@ class JobQueue:
                 if job := self._store.next_queued():
                     await self._run(job)
                     continue
-            except (OSError, sqlite3.Error):  # as when the disk is full, for a while
+            except Exception:  # whatever happens, as a disk that is full for a while, it goes on
                 log.exception("The queue cannot be read or written.")
-                await asyncio.sleep(SECONDS_AFTER_FAILURE)
+                await self._rest(SECONDS_AFTER_FAILURE)
                 continue
             self._wake.clear()
             await self._wake.wait()
@@ -238,9 +249,8 @@ class JobQueue:
     async def _run(self, job: Job) -> None:
         """Run a job until it ends."""
         job = replace(job, state=State.RUNNING, started=time.time(), run=job.run + 1)
-        stop = self._stops[job.id] = asyncio.Event()
         self._save(job)
-        self._tell_those_that_wait()
+        stop = self._stops[job.id] = asyncio.Event()
         folder = self._run_folder(job)
 
         def report(progress: JobProgress) -> None:
@@ -248,20 +258,20 @@ class JobQueue:
             self._tell(job)
 
         try:
+            self._tell_those_that_wait()
             done = await self._execute(job, folder, stop, report)
+            if done.state not in (State.DONE, State.QUEUED):
+                await self._remove_folder(folder)
         except Exception as exc:  # whatever happens to one job, the others go on
             log.exception("Job %s failed.", job.id)
             error = describe("Defect", f"The job could not be run: {exc}. Start it again.")
             done = replace(job, state=State.FAILED, result={"error": error})
         finally:
-            self._stops.pop(job.id, None)
             self._progress.pop(job.id, None)
-        if done.state is State.QUEUED:
-            self._store.save(done)
-            return
-        if done.state is not State.DONE:
-            await self._remove_folder(folder)
-        self._save(replace(done, finished=time.time()))
+        if done.state is not State.QUEUED:
+            done = replace(done, finished=time.time())
+        await self._insist(lambda: self._save(done))
+        del self._stops[job.id]
         await self.evict()
 
     async def _execute(
@@ -291,8 +301,9 @@ class JobQueue:
             arguments, folder, environment, stop, report, job.estimated_bytes
         )
         if stop.is_set() and outcome.error is not None:
-            state = State.QUEUED if self._closing.is_set() else State.CANCELLED
-            return replace(job, state=state)
+            now = self._store.get(job.id)
+            is_cancelled = now is not None and now.finished is not None
+            return replace(job, state=State.CANCELLED if is_cancelled else State.QUEUED)
         warnings = outcome.document.get("warnings", [])
         if outcome.error is not None:
             if outcome.code == ExitCode.DEFECT:
@@ -308,10 +319,9 @@ class JobQueue:
         size = sum(file["bytes"] for file in files)
         return replace(job, state=State.DONE, result=result, bytes=size)
 
-    async def _remove(self, job: Job) -> None:
+    def _forget(self, job: Job) -> None:
         self._store.delete(job.id)
         self._hub.publish_removed(job.owner, job.id)
-        await self._remove_folder(self.folder / job.id)
 
     def _save(self, job: Job) -> None:
         self._store.save(job)
@@ -328,10 +338,28 @@ class JobQueue:
 
     async def _clean_up_now_and_then(self) -> None:
         while not self._closing.is_set():
-            await self.evict()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SECONDS_BETWEEN_CLEANINGS):
-                    await self._closing.wait()
+            try:
+                await self.evict()
+            except Exception:  # whatever happens, jobs go on
+                log.exception("Old results cannot be removed.")
+            await self._rest(SECONDS_BETWEEN_CLEANINGS)
+
+    async def _insist(self, act: Callable[[], None]) -> None:
+        """Do something again until it works, as after a disk was full, or the server stops."""
+        while True:
+            try:
+                return act()
+            except (OSError, sqlite3.Error):
+                log.exception("The jobs cannot be written.")
+            if self._closing.is_set():
+                return None
+            await self._rest(SECONDS_AFTER_FAILURE)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, unless the server stops."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     @staticmethod
     async def _remove_folder(folder: Path) -> None:

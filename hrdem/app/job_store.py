@@ -163,15 +163,25 @@ class JobStore:
         return int(count)
 
     def queue_again(self) -> list[Job]:
-        """Queue the jobs that ran when the server ended; return them."""
-        jobs = [*self._select("where state = 'running'")]
+        """Queue the jobs that ran when the server ended, but for those that were being cancelled.
+
+        Returns:
+            Those that wait now.
+        """
+        jobs = [*self._select("where state = 'running' and finished is null")]
         for job in jobs:
             self.save(replace(job, state=State.QUEUED, started=None))
+        for job in [*self._select("where state = 'running'")]:
+            self.save(replace(job, state=State.CANCELLED))
         return jobs
 
     def finished(self) -> list[Job]:
         """Return the jobs that ended, the oldest first."""
-        return [*self._select("where finished is not null order by finished, rowid")]
+        return [
+            *self._select(
+                "where finished is not null and state != 'running' order by finished, rowid"
+            )
+        ]
 
     def total_bytes(self) -> int:
         """Return the size of the files of all jobs."""
@@ -193,6 +203,10 @@ class JobStore:
             "select description from area where id = ? and owner = ?", (id_, owner)
         ).fetchone()
         return found and StoredArea(id_, owner, json.loads(found[0]))
+
+    def list_areas(self) -> set[str]:
+        """Return the ids of the areas of all browsers."""
+        return {id_ for (id_,) in self._db.execute("select id from area").fetchall()}
 
     def drop_areas(self, owner: str, most: int) -> list[str]:
         """Delete the oldest areas of a browser beyond a number; return their ids."""

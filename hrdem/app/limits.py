@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -41,6 +42,8 @@ class Lane:
     _turns: anyio.Semaphore = field(init=False)
     _queues: dict[str, _Queue] = field(default_factory=dict)
     _count: int = 0
+    _scopes: set[anyio.CancelScope] = field(default_factory=set)
+    _is_closed: bool = False
 
     def __post_init__(self) -> None:
         """Make the turns."""
@@ -56,8 +59,32 @@ class Lane:
         Raises:
             RefusedError: If too many wait, or the page has gone on.
         """
+        async with self.turn(request):
+            if self._is_closed or await request.is_disconnected():
+                raise RefusedError(503, "Gone", "Nobody waits for this any more.")
+            with anyio.CancelScope() as scope:
+                self._scopes.add(scope)
+                try:
+                    return await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+                finally:
+                    self._scopes.discard(scope)
+        raise RefusedError(503, "Stopping", "The server stops. Try again when it is back.")
+
+    def close(self) -> None:
+        """Give up what runs or waits, for a server that stops: a service may be silent."""
+        self._is_closed = True
+        for scope in self._scopes:
+            scope.cancel()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, request: Request) -> AsyncIterator[None]:
+        """Wait for a turn, and have it in the context.
+
+        Raises:
+            RefusedError: If too many wait.
+        """
         owner = request.state.owner or ""
-        queue = self._queues.setdefault(owner, _Queue(anyio.Semaphore(self.width_of_one)))
+        queue = self._queues.get(owner) or _Queue(anyio.Semaphore(self.width_of_one))
         if self._count >= self.most or queue.count >= self.most_of_one:
             raise RefusedError(
                 429,
@@ -65,13 +92,12 @@ class Lane:
                 "The server is busy. Try again in a second.",
                 headers={"retry-after": "1"},
             )
+        self._queues[owner] = queue
         self._count += 1
         queue.count += 1
         try:
             async with queue.turns, self._turns:
-                if await request.is_disconnected():
-                    raise RefusedError(503, "Gone", "Nobody waits for this any more.")
-                return await anyio.to_thread.run_sync(function)
+                yield
         finally:
             self._count -= 1
             queue.count -= 1

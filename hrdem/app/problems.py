@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from http import HTTPStatus
@@ -70,6 +71,13 @@ def unknown() -> RefusedError:
     return RefusedError(404, "Unknown", "There is no such thing here. Reload the page.")
 
 
+def no_area() -> RefusedError:
+    """Return the problem of an uploaded area that was removed, as the oldest of many are."""
+    return RefusedError(
+        404, "UnknownArea", "The file of the area is not here any more. Choose it again."
+    )
+
+
 def describe(
     kind: str, text: str, code: int = ExitCode.DEFECT, parameter: str | None = None
 ) -> dict[str, Any]:
@@ -104,6 +112,16 @@ async def respond_to_error(request: Request, error: Exception) -> JSONResponse:
     status = next((code for kinds, code in _STATUSES if isinstance(error, kinds)), 400)
     described = describe(type(error).__name__, str(error), error.exit_code)
     return JSONResponse({"error": described}, status)
+
+
+async def respond_to_disk_error(request: Request, error: Exception) -> JSONResponse:
+    """Respond to a request that could not be stored."""
+    if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        raise error
+    log.error("A request could not be stored: %s", error)
+    text = f"The server cannot store it: {error}. Free space on its disk."
+    described = describe("OutputError", text, ExitCode.OUTPUT)
+    return JSONResponse({"error": described}, HTTPStatus.INSUFFICIENT_STORAGE)
 
 
 async def respond_to_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import anyio
 import anyio.to_thread
 import uvicorn
 from starlette.applications import Starlette
@@ -21,6 +23,7 @@ from hrdem.app.job_store import JobStore
 from hrdem.app.limits import Lane
 from hrdem.app.problems import (
     RefusedError,
+    respond_to_disk_error,
     respond_to_error,
     respond_to_http_error,
     respond_to_refusal,
@@ -33,9 +36,12 @@ from hrdem.app.shared_session import SharedSession
 from hrdem.app.state import AppState
 from hrdem.errors import HrdemError, OutputError
 
+log = logging.getLogger(__name__)
+
+END_SIGNALS = signal.SIGINT, signal.SIGTERM
 MAX_CONNECTIONS = 512
 MAX_SECONDS_TO_STOP = 3
-MAX_UPLOADS = 2  # that are received at the same time: each is held in memory
+MAX_UPLOADS = 4  # that are received at the same time: each is held in memory
 MAX_RECENT, RECENT_SECONDS = 256, 300.0  # looks that are not taken again
 MAP_SECONDS = 3600.0  # for which tiles and outlines are not drawn again
 WARM_UP_AFTER_SECONDS = 1.0  # by when a page is drawn, which imports would hold up
@@ -62,7 +68,9 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
             hub.close()
             queue.close()
             warming.cancel()
-            await asyncio.gather(running, warming, return_exceptions=True)
+            for ended in await asyncio.gather(running, warming, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    log.error("The server did not end cleanly.", exc_info=ended)
             session.close()
 
     app = Starlette(
@@ -72,6 +80,8 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
             RefusedError: respond_to_refusal,
             HrdemError: respond_to_error,
             HTTPException: respond_to_http_error,
+            OSError: respond_to_disk_error,
+            sqlite3.OperationalError: respond_to_disk_error,
         },
         lifespan=run,
     )
@@ -82,10 +92,11 @@ def make_app(settings: Settings, store: JobStore) -> Starlette:
         hub,
         queue,
         session,
+        local=Lane(2, 2, 64, 16),
         looks=Lane(3, 1, 64, 16),
         slow_looks=Lane(3, 2, 64, 16),
         tiles=Lane(4, 3, 256, 128),
-        uploads=anyio.Semaphore(MAX_UPLOADS),
+        uploads=Lane(MAX_UPLOADS, 1, 64, 8),
         estimates=Recent(MAX_RECENT, RECENT_SECONDS),
         surveys=Recent(MAX_RECENT, RECENT_SECONDS),
         outlines=Recent(MAX_RECENT, MAP_SECONDS),
@@ -100,7 +111,7 @@ async def _warm_up(session: SharedSession) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that tells when it has started, and ends its streams before it waits for them."""
+    """A server that tells when it has started, and ends what pages wait for before it stops."""
 
     def __init__(
         self, config: uvicorn.Config, on_start: Callable[[], None], on_stop: Callable[[], None]
@@ -108,6 +119,14 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._on_start = on_start
         self._on_stop = on_stop
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        ignored = [each for each in END_SIGNALS if signal.getsignal(each) is signal.SIG_IGN]
+        with super().capture_signals():
+            for each in ignored:  # as by `nohup`
+                signal.signal(each, signal.SIG_IGN)
+            yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -145,7 +164,7 @@ def serve(settings: Settings, listening: socket.socket, on_start: Callable[[], N
             timeout_graceful_shutdown=MAX_SECONDS_TO_STOP,
             ws="none",
         )
-        _Server(config, on_start, app.state.shared.hub.close).run([listening])
+        _Server(config, on_start, app.state.shared.close).run([listening])
 
 
 def make_data_folder(data: Path) -> None:

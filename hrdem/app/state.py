@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +14,7 @@ from hrdem.app.events import Hub
 from hrdem.app.job_queue import AREA_FILE, JobQueue
 from hrdem.app.job_store import JobStore, StoredArea
 from hrdem.app.limits import Lane
-from hrdem.app.problems import RefusedError
+from hrdem.app.problems import no_area
 from hrdem.app.recent import Recent
 from hrdem.app.security import make_owner, set_owner
 from hrdem.app.settings import Settings
@@ -32,10 +31,11 @@ class AppState:
         hub: Streams of events.
         queue: Runs the jobs.
         session: Session of all looks.
+        local: Lane of places, CRSs and areas, which need no service.
         looks: Lane of estimates, which a page asks for whenever something changes.
         slow_looks: Lane of surveys, pictures, heights and files of areas.
         tiles: Lane of tiles of the map.
-        uploads: Turns of files of areas to be received.
+        uploads: Lane of files of areas, from their first byte.
         estimates: Estimates of a short while ago, by request.
         surveys: Surveys of a short while ago, by area.
         outlines: GeoJSON of collections of a while ago.
@@ -47,14 +47,21 @@ class AppState:
     hub: Hub
     queue: JobQueue
     session: SharedSession
+    local: Lane
     looks: Lane
     slow_looks: Lane
     tiles: Lane
-    uploads: anyio.Semaphore
+    uploads: Lane
     estimates: Recent[dict[str, Any]]
     surveys: Recent[dict[str, Any]]
     outlines: Recent[bytes]
     drawn: Recent[bytes]
+
+    def close(self) -> None:
+        """End what pages wait for, for a server that stops."""
+        self.hub.close()
+        for lane in (self.local, self.looks, self.slow_looks, self.tiles, self.uploads):
+            lane.close()
 
     def get_area(self, owner: str, id_: str) -> StoredArea:
         """Return an area that a browser sent.
@@ -64,9 +71,7 @@ class AppState:
         """
         area = self.store.get_area(id_, owner)
         if area is None:
-            raise RefusedError(
-                404, "UnknownArea", "The file of the area is not here any more. Choose it again."
-            )
+            raise no_area()
         return area
 
     def find_area_file(self, owner: str, area: Mapping[str, Any]) -> Path | None:

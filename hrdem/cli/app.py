@@ -55,14 +55,16 @@ def _check(params: dict[str, Any]) -> None:
 def _make_settings(params: dict[str, Any], *, demo: bool) -> Settings:
     from hrdem.app.settings import BASEMAP_URL, Services, Settings
 
-    names = ("stac_url", "wcs_url", "wms_url", "vertical_grid", "cache_dir", "no_cache")
+    names = ("stac_url", "wcs_url", "wms_url", "vertical_grid", "no_cache", "max_cache")
     return Settings(
         Services(
-            **{name: params[name] for name in (*names, "max_cache")},
+            **{name: params[name] for name in names},
+            # absolute: jobs run in folders of their own
+            cache_dir=params["cache_dir"] and params["cache_dir"].absolute(),
             basemap_url=None if demo else BASEMAP_URL,  # the demonstration needs no network
             is_demo=demo,
         ),
-        data=params["data"] or _default_data_folder(),
+        data=(params["data"] or _default_data_folder()).absolute(),
         host=params["host"],
         port=params["port"],
         allowed_hosts=tuple(

@@ -8,6 +8,7 @@ import io
 import os
 import re
 import sys
+import threading
 import traceback
 
 import click
@@ -84,7 +85,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, AttributeError):  # closed already
             stream.flush()
-    if code:
+    if code or sum(not each.daemon for each in threading.enumerate()) > 1:
         os._exit(code)  # do not wait for threads that read from a silent server
     sys.exit(code)
 

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 
 MAX_STATIONS = 1_000_000  # of a profile
 MAX_PIECE_METRES = 100.0  # in which the scale of a CRS is taken as constant
+MAX_LINE_KM = 100_000
 ROUNDING = 1e-9  # share of the spacing by which the last full step may miss the end
 
 
@@ -116,7 +117,7 @@ def place_stations(line: Line, spacing: float, *, allow_inaccurate_datum: bool) 
             within a metre.
 
     Raises:
-        RequestError: If the spacing is no distance, or there are too many.
+        RequestError: If the spacing is no distance, the line too long, or there are too many.
         NoDataError: If the line has no longitude and latitude.
     """
     if not 0 < spacing < math.inf:
@@ -131,6 +132,11 @@ def place_stations(line: Line, spacing: float, *, allow_inaccurate_datum: bool) 
         raise RequestError(
             f"{line.label} is {lengths.sum() / 1000:,.0f} km long: more than {MAX_STATIONS:,} "
             f"points at `spacing={spacing:g}`. Give a larger one, or a shorter line."
+        )
+    if lengths.sum() > MAX_LINE_KM * 1000:
+        raise RequestError(
+            f"{line.label} is {lengths.sum() / 1000:,.0f} km long, and a profile at most "
+            f"{MAX_LINE_KM:,} km. Give a shorter line."
         )
     points = _split(line.points, np.maximum(np.ceil(lengths / MAX_PIECE_METRES), 1).astype(np.intp))
     distance = _measure(points, crs)

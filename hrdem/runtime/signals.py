@@ -39,7 +39,8 @@ def interrupt_on_end_signals() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     for other in END_SIGNALS:
-        signal.signal(other, lambda *_: os._exit(ExitCode.INTERRUPTED))
+        if signal.getsignal(other) is not signal.SIG_IGN:
+            signal.signal(other, lambda *_: os._exit(ExitCode.INTERRUPTED))
     raise KeyboardInterrupt
 
 

@@ -41,6 +41,8 @@ def test_an_announced_length_is_refused_before_the_body(client: TestClient) -> N
         (b"{", "NotJson"),
         (b"\xff", "NotJson"),
         (b'{"area": NaN}', "NotJson"),
+        (rb'{"\ud800": 1}', "NotJson"),
+        (rb'{"area": {"nts": "\udc00"}}', "NotJson"),
         (b"[" * 60_000, "NotJson"),
         (b'{"area": {}, "output": "/etc/passwd"}', "UnknownKey"),
     ],

@@ -63,6 +63,11 @@ def test_a_browser_has_a_number_of_streams() -> None:
         with pytest.raises(RefusedError):
             hub.subscribe("a", list)
         hub.subscribe("b", list)
+        late = [hub.subscribe("c", list) for _ in range(events.MAX_STREAMS_OF_BROWSER + 2)]
+        for stream in late[:-2]:
+            await take(stream, 1)
+        for stream in late[-2:]:  # they began to be sent after the others
+            assert [part async for part in stream] == []
         await streams[0].aclose()
         hub.subscribe("a", list)
 

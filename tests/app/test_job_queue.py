@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,7 +13,11 @@ from typing import Any
 import anyio
 import pytest
 
+from hrdem.app import job_queue
 from hrdem.app.job import Job, State
+from hrdem.app.job_store import JobStore, StoredArea
+from hrdem.app.problems import RefusedError
+from hrdem.app.run_job import Outcome
 from hrdem.app.settings import Settings
 from hrdem.demo import Addresses
 from tests.app.conftest import BOX, TestClient, browse, running, serving, wait_for
@@ -136,6 +141,92 @@ def test_the_oldest_results_make_room(settings: Settings) -> None:
         assert {job.id for job in shared.store.list_of("a")} == {"2", "3", "5"}
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that have no process and end at once."""
+
+    async def end(*_: object) -> Outcome:
+        return Outcome(0, {"request": {"product": "dtm"}}, "")
+
+    monkeypatch.setattr(job_queue, "run_process", end)
+    monkeypatch.setattr(job_queue, "list_files", lambda *_: [])
+    monkeypatch.setattr(job_queue, "SECONDS_AFTER_FAILURE", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("full_at", [1, 2, 3])
+def test_jobs_go_on_after_the_disk_was_full(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, full_at: int
+) -> None:
+    """Whichever change of its jobs could not be written: added, running, done."""
+    save, calls = JobStore.save, []
+
+    def save_or_fail(store: JobStore, job: Job) -> None:
+        calls.append(job.state)
+        if len(calls) in range(full_at, full_at + 3):
+            raise sqlite3.OperationalError("database or disk is full")
+        save(store, job)
+
+    monkeypatch.setattr(JobStore, "save", save_or_fail)
+    with running(settings) as client:
+        if full_at == 1:
+            for _ in range(3):
+                refused = client.post("/api/jobs", json={"area": BOX})
+                assert refused.status_code == 507
+                assert "Free space" in refused.json()["error"]["hint"]
+        job = client.post("/api/jobs", json={"area": BOX}).json()
+        assert wait_until_done(client, job)["state"] == "done"
+        assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
+
+
+@pytest.mark.usefixtures("quick")
+def test_results_that_cannot_be_removed_do_not_stop_the_queue(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their files go first, so that a full disk gets room for the change of the row."""
+    removed, fails = JobStore.delete, iter([True, True])
+
+    def delete(store: JobStore, id_: str) -> None:
+        assert not (settings.data / "jobs" / id_).exists()
+        if next(fails, False):
+            raise sqlite3.OperationalError("database or disk is full")
+        removed(store, id_)
+
+    monkeypatch.setattr(JobStore, "delete", delete)
+    old = Job("old", "a", {"area": BOX}, "", 0.0, finished=1.0, state=State.DONE)
+    with serving(settings) as client:
+        client.app.state.shared.store.save(old)
+        (settings.data / "jobs" / "old").mkdir()
+        with client:
+            for _ in range(2):
+                job = client.post("/api/jobs", json={"area": BOX}).json()
+                assert wait_until_done(client, job)["state"] == "done"
+        assert client.app.state.shared.store.get("old") is None
+
+
+def test_a_job_whose_area_was_removed_is_not_repeated(settings: Settings) -> None:
+    job = Job("1", "", {"area": {"upload": "x"}}, "", 0.0, state=State.DONE)
+    with serving(settings) as client:
+        queue = client.app.state.shared.queue
+        client.app.state.shared.store.save(job)
+        with pytest.raises(RefusedError, match="Choose it again"):
+            queue.again("", "1")
+
+
+@pytest.mark.slow
+def test_a_job_that_is_being_cancelled_stays_so_when_the_server_stops(
+    demo_settings: Settings,
+) -> None:
+    with running(demo_settings) as client:
+        job = client.post("/api/jobs", json={"area": LARGE, "products": ["chm"]}).json()
+        wait_for(lambda: state_of(client, job) == "running")
+        client.post(f"/api/jobs/{job['id']}/cancel")
+        cookies = client.cookies
+    with serving(demo_settings) as client:
+        client.cookies = cookies
+        assert state_of(client, job) == "cancelled"
+
+
 def test_what_a_killed_server_left_is_removed(settings: Settings) -> None:
     done = Job("done", "a", {"area": BOX}, "", 0.0, finished=time.time(), run=2, state=State.DONE)
     with serving(settings) as client:
@@ -144,6 +235,10 @@ def test_what_a_killed_server_left_is_removed(settings: Settings) -> None:
         shared.store.save(replace(done, id="ran", state=State.RUNNING, finished=None))
         for name in ("done/run-1", "done/run-2", "ran/run-2", "unknown/run-1"):
             (shared.queue.folder / name).mkdir(parents=True)
+        shared.store.add_area(StoredArea("area", "a", {}))
+        for name in ("area", "begun"):
+            (settings.data / "areas" / name).mkdir()
         shared.queue.recover()
+        assert [path.name for path in (settings.data / "areas").iterdir()] == ["area"]
         assert sorted(path.parent.name for path in shared.queue.folder.glob("*/run-*")) == ["done"]
         assert [job.id for job in shared.store.queued()] == ["ran"]

@@ -39,6 +39,14 @@ def test_jobs_that_ran_wait_again(store: JobStore) -> None:
     assert [each.id for each in store.queued()] == ["1"]
 
 
+def test_jobs_that_were_being_cancelled_do_not_run_again(store: JobStore) -> None:
+    store.save(replace(job("1", state=State.RUNNING), finished=1.0))
+    assert store.finished() == []  # its files are not to be removed yet
+    assert store.queue_again() == []
+    (found,) = store.finished()
+    assert found.state is State.CANCELLED
+
+
 def test_a_browser_with_many_jobs_does_not_keep_others_waiting(store: JobStore) -> None:
     for number in range(3):
         store.save(job(f"a{number}", "a", created=number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from unittest.mock import AsyncMock
 
 import anyio
@@ -51,6 +52,7 @@ def test_all_browsers_together_have_a_limit() -> None:
             await anyio.wait_all_tasks_blocked()
             with pytest.raises(RefusedError):
                 await lane.run(page_of("c"), pytest.fail)
+            assert lane._queues.keys() == {"a", "b"}  # nothing is left of who was refused
             free.set()
 
     anyio.run(try_it)
@@ -59,3 +61,26 @@ def test_all_browsers_together_have_a_limit() -> None:
 def test_nothing_is_done_for_a_page_that_has_gone_on() -> None:
     with pytest.raises(RefusedError):
         anyio.run(Lane(1, 1, 1, 1).run, page_of("a", is_gone=True), pytest.fail)
+
+
+def test_a_server_that_stops_does_not_wait_for_what_runs() -> None:
+    """It may wait for a service that is silent."""
+    free = threading.Event()
+
+    async def refuse(lane: Lane) -> None:
+        with pytest.raises(RefusedError, match="stops"):
+            await lane.run(page_of("a"), lambda: free.wait(60))
+
+    async def try_it() -> None:
+        lane = Lane(1, 1, 2, 2)
+        async with anyio.create_task_group() as group:
+            group.start_soon(refuse, lane)
+            await anyio.wait_all_tasks_blocked()
+            lane.close()
+        with pytest.raises(RefusedError):
+            await lane.run(page_of("a"), pytest.fail)
+
+    began = time.monotonic()
+    anyio.run(try_it)
+    assert time.monotonic() - began < 30
+    free.set()

@@ -7,7 +7,7 @@ import pytest
 import hrdem
 from hrdem.app.settings import Settings
 from hrdem.demo import Addresses
-from tests.app.conftest import BOX, running
+from tests.app.conftest import BOX, TestClient, running
 
 FILLED = {"area": BOX, "products": ["dtm", "dtm-slope", "chm"], "fill": ["30m"]}
 
@@ -53,6 +53,19 @@ def test_heights_and_profiles_are_those_of_the_functions(
     assert 900 < len(profile["stations"]) <= 1000
     assert profile["stations"][0]["value"] == pytest.approx(value, abs=1)
     assert nothing["value"] is None
+
+
+def test_a_profile_across_the_world_is_refused(client: TestClient) -> None:
+    """Before anything is computed, which would take the memory of the server."""
+    line = [[-141, 60], [-53, 47]] * 3
+    response = client.post("/api/profile", json={"line": line})
+    assert response.status_code == 400
+    assert "at most 20,000 km" in response.json()["error"]["hint"]
+
+
+def test_tiles_have_numbers(client: TestClient) -> None:
+    for number in ("9" * 5000, "-1", "1.5", "٣"):
+        assert client.get(f"/map/dtm-hillshade/{number}/1/1.png").status_code == 404
 
 
 @pytest.mark.slow

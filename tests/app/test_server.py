@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hrdem.demo import Addresses
 from tests.app.conftest import BOX, NOWHERE, pixels_of, wait_for
 
 
@@ -43,6 +44,56 @@ def test_ctrl_c_ends_it_while_pages_listen(tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=5)
     assert (process.returncode, "stopped" in errors) == (0, True)
+
+
+@pytest.mark.slow
+def test_a_signal_ends_it_while_it_waits_for_a_silent_catalogue(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        stac = f"--stac-url=http://127.0.0.1:{silent.getsockname()[1]}"
+        with app(tmp_path, stac) as (process, url), httpx.Client() as client:
+            client.get(f"{url}api/config")
+            with pytest.raises(httpx.ReadTimeout):
+                client.post(f"{url}api/estimate", json={"area": BOX}, timeout=0.1)
+            with silent.accept()[0]:
+                process.send_signal(signal.SIGINT)
+                _, errors = process.communicate(timeout=20)
+    assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no ignored signals")
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """As of a server that a script started in the background."""
+    ignoring = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with app(tmp_path, f"--stac-url={NOWHERE}") as (process, url):
+            process.send_signal(signal.SIGINT)
+            assert httpx.get(f"{url}api/config").status_code == 200
+            process.terminate()
+            process.wait(timeout=20)
+    finally:
+        signal.signal(signal.SIGINT, ignoring)
+
+
+@pytest.mark.slow
+def test_folders_may_be_relative(
+    demo: Addresses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs run in folders of their own, and read the area of a file from the folder of data."""
+    monkeypatch.chdir(tmp_path)
+    west, south, east, north = BOX["bbox"]
+    ring = [[west, south], [east, south], [east, north], [west, south]]
+    area = json.dumps({"type": "Polygon", "coordinates": [ring]})
+    options = f"--stac-url={demo.stac}", f"--wcs-url={demo.wcs}", "--cache-dir=cache"
+    with app(Path("data"), *options) as (_, url), httpx.Client() as client:
+        client.get(f"{url}api/config")
+        sent = client.post(f"{url}api/areas?name=a.geojson", content=area, timeout=60).json()
+        client.post(f"{url}api/jobs", json={"area": {"upload": sent["id"]}})
+        wait_for(lambda: client.get(f"{url}api/jobs").json()[0]["finished"])
+        (job,) = client.get(f"{url}api/jobs").json()
+    assert (job["state"], job["error"]) == ("done", None)
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "cache"}
+    assert not [*tmp_path.glob("data/jobs/*/run-1/cache")]
 
 
 @pytest.mark.slow

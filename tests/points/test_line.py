@@ -80,3 +80,12 @@ def test_lines_that_continue_each_other_are_one() -> None:
 def test_too_many_stations_are_refused() -> None:
     with pytest.raises(hrdem.RequestError, match="more than 1,000,000 points at `spacing=0.001`"):
         place_stations(Line("a road", ROAD, "EPSG:4617"), 0.001, allow_inaccurate_datum=False)
+
+
+def test_lines_that_are_too_long_for_any_spacing_are_refused() -> None:
+    """They are cut into pieces of 100 m, which take memory."""
+    there_and_back = np.tile([[-141.0, 60.0], [-53.0, 47.0]], (25, 1))
+    with pytest.raises(hrdem.RequestError, match="Give a shorter line"):
+        place_stations(
+            Line("a line", there_and_back, "EPSG:4617"), 10_000.0, allow_inaccurate_datum=False
+        )

@@ -53,6 +53,25 @@ except KeyboardInterrupt:
     assert "KeyboardInterrupt" not in done.stderr
 
 
+@pytest.mark.skipif(IS_WINDOWS, reason="Windows has no ignored signals")
+def test_signals_that_are_ignored_stay_so_after_another() -> None:
+    """After `nohup`, the end of the session does not end what SIGTERM has begun to end."""
+    program = """
+import signal
+from hrdem.runtime.signals import interrupt_on_end_signals
+
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+interrupt_on_end_signals()
+try:
+    signal.raise_signal(signal.SIGTERM)
+except KeyboardInterrupt:
+    signal.raise_signal(signal.SIGHUP)
+    print("cleaned up")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "cleaned up\n"), done.stderr
+
+
 def test_ctrl_c_waits_until_what_must_not_be_interrupted_is_done() -> None:
     done = []
     handler = signal.getsignal(signal.SIGINT)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -29,14 +30,14 @@ async def get_find(request: Request) -> Response:
     text = request.query_params.get("q", "")[:MAX_QUERY_CHARACTERS]
     language = check_language(request.query_params.get("lang", "en"))
     return JSONResponse(
-        {"candidates": await state_of(request).looks.run(request, lambda: _find(text, language))}
+        {"candidates": await state_of(request).local.run(request, lambda: _find(text, language))}
     )
 
 
 async def get_crs(request: Request) -> Response:
     """Find CRSs by number or by name."""
     text = request.query_params.get("q", "")[:MAX_QUERY_CHARACTERS]
-    found = await state_of(request).looks.run(request, lambda: _find_crs(text))
+    found = await state_of(request).local.run(request, lambda: _find_crs(text))
     return JSONResponse({"crs_choices": found})
 
 
@@ -46,7 +47,7 @@ async def post_area(request: Request) -> Response:
     area = check_area(await read_object(request, (*AREAS, "radius")))
     if "upload" in area:
         return JSONResponse(dict(state.get_area(owner_of(request), area["upload"]).description))
-    return JSONResponse(await state.looks.run(request, lambda: _describe(area)))
+    return JSONResponse(await state.local.run(request, lambda: _describe(area)))
 
 
 async def post_upload(request: Request) -> Response:
@@ -54,7 +55,7 @@ async def post_upload(request: Request) -> Response:
     state, owner = state_of(request), owner_or_new(request)
     name, layer = request.query_params.get("name", ""), request.query_params.get("layer")
     id_ = make_id()
-    async with state.uploads:
+    async with state.uploads.turn(request):
         data = await read_body(request, state.settings.max_upload)
         uploaded = await state.slow_looks.run(
             request, lambda: _read_upload(data, name, layer, state.area_folder(id_))
@@ -62,7 +63,8 @@ async def post_upload(request: Request) -> Response:
     description = {"id": id_, **uploaded.as_dict()}
     state.store.add_area(StoredArea(id_, owner, description))
     old = [state.area_folder(each) for each in state.store.drop_areas(owner, MAX_AREAS_OF_BROWSER)]
-    await state.looks.run(request, lambda: _remove(old))
+    if old:
+        await anyio.to_thread.run_sync(_remove, old)
     return keep_owner(request, JSONResponse(description, 201), owner)
 
 

@@ -26,7 +26,7 @@ async def post_job(request: Request) -> Response:
     if area_file is not None:
         label = str(state.get_area(owner, chosen["area"]["upload"]).description["label"])
     else:
-        label = await state.looks.run(request, lambda: _name_area(chosen["area"]))
+        label = await state.local.run(request, lambda: _name_area(chosen["area"]))
     job = state.queue.add(owner, chosen, label, area_file, estimate.get("transfer_bytes"))
     return keep_owner(request, _respond_with_new(state.queue.describe(job)), owner)
 

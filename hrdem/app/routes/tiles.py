@@ -13,13 +13,15 @@ from hrdem.app.problems import unknown
 from hrdem.app.state import AppState, state_of
 
 BASEMAP = "basemap"  # of Natural Resources Canada: pages need no host but this one
+MAX_DIGITS = 9  # of a number in the address of a tile
 KEPT = {"cache-control": "private, max-age=600"}  # by the browser
 
 
 async def get_tile(request: Request) -> Response:
     """Draw a tile of the map."""
     state = state_of(request)
-    layer, z, x, y = (request.path_params[name] for name in ("layer", "z", "x", "y"))
+    layer = request.path_params["layer"]
+    z, x, y = (_parse_number(request.path_params[name]) for name in "zxy")
     layers = [*LAYERS, *([BASEMAP] if state.settings.services.basemap_url else [])]
     if layer not in layers or z > MAX_ZOOM or max(x, y) >= 1 << z:
         raise unknown()
@@ -41,6 +43,12 @@ async def get_outlines(request: Request) -> Response:
     return Response(found, media_type="application/geo+json", headers=KEPT)
 
 
+def _parse_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > MAX_DIGITS:
+        raise unknown()
+    return int(text)
+
+
 def _draw_tile(state: AppState, layer: str, z: int, x: int, y: int) -> bytes:
     from hrdem.app.map_tiles import draw, fetch_basemap
 
@@ -58,6 +66,6 @@ def _outline(state: AppState, collection: str) -> bytes:
 
 
 ROUTES = [
-    Route("/map/{layer}/{z:int}/{x:int}/{y:int}.png", get_tile),
+    Route("/map/{layer}/{z}/{x}/{y}.png", get_tile),
     Route("/api/outlines", get_outlines),
 ]
