@@ -66,3 +66,11 @@ def corner(stack: Stack) -> Stack:
     for item in CORNER_TILES:
         stack.publish(item, "dtm", CORNER)
     return stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let two processes share the tests: those of buckets, and those of the other servers."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.path.is_relative_to(Path(__file__).parent):
+            group = "buckets" if "bucket" in item.fixturenames else "servers"
+            item.add_marker(pytest.mark.xdist_group(group))
