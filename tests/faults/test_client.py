@@ -76,7 +76,7 @@ def test_slow_response_ends_at_the_total_timeout() -> None:
         started = time.monotonic()
         with pytest.raises(TransferError, match="no complete response within"):
             client.request("GET", server.url)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20  # it would drip for 50
 
 
 def test_final_error_counts_the_attempts(http: HttpClient) -> None:

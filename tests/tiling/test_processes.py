@@ -93,17 +93,17 @@ def test_workers_end_with_their_driver(number: int, tile: str, tmp_path: Path) -
         text=True,
     )
     begun = tmp_path / "begun"
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not begun.exists() or begun.read_text().count("\n") < 2:
         assert time.monotonic() < until
         time.sleep(0.05)
     started = time.monotonic()
     driver.send_signal(number)
-    _, errors = driver.communicate(timeout=10)
-    assert time.monotonic() - started < 5
+    _, errors = driver.communicate(timeout=20)
+    assert time.monotonic() - started < 20
     if number == signal.SIGINT:
         assert errors.count("KeyboardInterrupt") == 1  # of the driver alone
     workers = [int(line.split()[1]) for line in begun.read_text().splitlines()]
     while any(Path(f"/proc/{worker}").exists() for worker in workers):
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
         time.sleep(0.05)
