@@ -394,7 +394,10 @@ class HttpClient(Http):
             if not response.has_redirect_location:
                 return response
             response.close()
-            request = request.follow(response)
+            try:
+                request = request.follow(response)
+            except ValueError as exc:
+                raise TransferError(f"{display_url} redirects to no address: {exc}.") from exc
         raise TransferError(f"{display_url} redirects more than {_MAX_REDIRECTS} times.")
 
 

@@ -229,6 +229,7 @@ class GeoTiffWriter:
             finished = self._finish(None, tags)
             metadata = finished.with_name("metadata.xml")
             metadata.write_text(pam, "utf-8")
+            sync_to_disk(finished)  # before anything is published: it may take long
             return StoredFile.of(finished), (
                 StagedFile(finished, self._output),
                 StagedFile(metadata, get_pam_path(self._output)),

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from hrdem.errors import OutputError, OutputExistsError
 from hrdem.output.paths import LAYER_NAMES, get_layer_path
+from hrdem.output.raster_tags import read_raster_tags
 from hrdem.runtime.atomic import output_exists_error, publish, sync_folder
 
 COMPANION_SUFFIXES = (".ovr", ".aux.xml", ".msk")  # of GDAL, after the whole name
@@ -91,17 +92,19 @@ class PreparedFile:
                 self.layers,
                 overwrite=self.overwrite,
             )
+        except OutputError:
+            raise
         except OSError as exc:
-            raise OutputError(
-                f"{self.output} cannot be written: {exc}. Check the folder's permissions and the "
-                "space on the disk."
-            ) from exc
+            raise _describe_failure(self.output, exc) from exc
 
     def set_aside(self) -> list[tuple[Path, Path]]:
         """Keep the files that will be replaced, until the finished one is removed.
 
         Returns:
             Their paths, and those of the copies.
+
+        Raises:
+            OutputError: If they cannot be kept, as copies on a disk that is full.
         """
         kept: list[tuple[Path, Path]] = []
         before = list_described_layers(self.path, self.output)
@@ -111,9 +114,9 @@ class PreparedFile:
             if not path.exists():
                 continue
             try:
-                os.link(path, copy)
-            except OSError:  # a file system without links
-                shutil.copyfile(path, copy)
+                _link_or_copy(path, copy)
+            except OSError as exc:
+                raise _describe_failure(self.output, exc) from exc
             kept.append((path, copy))
         return kept
 
@@ -134,7 +137,7 @@ def publish_together(files: Sequence[PreparedFile]) -> None:
         for file in files:
             file.publish()
             for path in (file.output, file.path, *(layer.path for layer in file.layers)):
-                undo.callback(path.unlink, missing_ok=True)
+                _remove_if_undone(undo, path)
         undo.pop_all()
 
 
@@ -197,16 +200,44 @@ def _publish_new(
         publish(finished, output, overwrite=False)
         return
     try:
+        os.utime(text)  # now: another run takes an old one without its file for one that was left
         publish(text, path, overwrite=False)
     except OutputExistsError as exc:  # another run published it meanwhile
         raise output_exists_error(output) from exc
     with contextlib.ExitStack() as undo:
-        undo.callback(path.unlink, missing_ok=True)
+        _remove_if_undone(undo, path)
         for layer in layers:
             publish(layer.finished, layer.path, overwrite=False)
-            undo.callback(layer.path.unlink, missing_ok=True)
+            _remove_if_undone(undo, layer.path)
         publish(finished, output, overwrite=False)
         undo.pop_all()
+
+
+def _remove_if_undone(undo: contextlib.ExitStack, path: Path) -> None:
+    """Let a stack remove a file that was published, unless another run has replaced it by then."""
+    with contextlib.suppress(FileNotFoundError):
+        ours = path.stat()
+
+        def remove() -> None:
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(ours, path.stat()):
+                    path.unlink()
+
+        undo.callback(remove)
+
+
+def _link_or_copy(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, copy)
+
+
+def _describe_failure(output: Path, why: OSError) -> OutputError:
+    return OutputError(
+        f"{output} cannot be written: {why}. Check the folder's permissions and the space on the "
+        "disk."
+    )
 
 
 def list_described_files(item: Path) -> list[Path]:
@@ -220,10 +251,20 @@ def list_described_files(item: Path) -> list[Path]:
 
 
 def list_described_layers(item: Path, output: Path) -> list[Path]:
-    """Return the layers beside an output that its STAC item describes."""
+    """Return the layers beside an output that its STAC item describes.
+
+    Where it has no item, because a run was killed while it published, they are those that say so.
+    """
+    layers = {get_layer_path(output, name): name for name in LAYER_NAMES}
+    if not item.exists():
+        return [path for path, name in layers.items() if path.exists() and _is_layer(path, name)]
     described = list_described_files(item)
-    layers = (get_layer_path(output, name) for name in LAYER_NAMES)
     return [path for path in layers if output in described and path in described]
+
+
+def _is_layer(path: Path, name: str) -> bool:
+    tags = read_raster_tags(path)
+    return tags.get("HRDEM_PRODUCT") == name and "HRDEM_SOURCES" in tags
 
 
 def _list_with_companions(*paths: Path) -> list[Path]:

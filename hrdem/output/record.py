@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import rasterio
-
 from hrdem.errors import RequestError
 from hrdem.output.provenance import MULTIHASH_SHA256, get_stac_path
 from hrdem.output.publish import StoredFile, list_described_files
-from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
+from hrdem.output.raster_tags import read_raster_tags
 
 MAX_ITEM_BYTES = 64 << 20
 #: errors of values that JSON of others lacks, or has in another form
@@ -177,7 +176,7 @@ def read_record(output: Path) -> OutputRecord:
 
 def has_record(output: Path) -> bool:
     """Whether a file exists and is an output of `extract`."""
-    return output.is_file() and _find_record(output) is not None
+    return os.path.isfile(output) and _find_record(output) is not None  # noqa: PTH113 (long names)
 
 
 def _find_record(output: Path) -> OutputRecord | None:
@@ -208,12 +207,7 @@ def parse_stored_file(asset: Mapping[str, Any]) -> StoredFile:
 
 def _read_tags(output: Path) -> OutputRecord | None:
     """Return what the tags of a raster say; None if they are not those of `extract`."""
-    try:
-        with rasterio.open(output, driver="GTiff") as dataset:
-            tags = dataset.tags()
-    except GDAL_ERRORS as exc:
-        raise_if_out_of_memory(exc)
-        return None
+    tags = read_raster_tags(output)
     with contextlib.suppress(*INVALID_JSON):
         request, sources = (json.loads(tags[f"HRDEM_{name}"]) for name in ("REQUEST", "SOURCES"))
         return OutputRecord(output, *_read_sources(request, sources), "", None, {})

@@ -180,12 +180,14 @@ def sync_folder(folder: Path) -> None:
     """Flush names that were added to a folder or removed from it to the disk."""
     if not hasattr(os, "O_DIRECTORY"):
         return  # Windows has no such call: its file system logs the names
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # some network file systems cannot
+    with contextlib.suppress(
+        OSError
+    ):  # some network file systems cannot; folders may be unreadable
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
             os.fsync(opened)
-    finally:
-        os.close(opened)
+        finally:
+            os.close(opened)
 
 
 def hidden_path(output: Path) -> Path:

@@ -239,6 +239,13 @@ def test_invalid_retry_after_is_ignored(value: str) -> None:
     assert parse_retry_after({"retry-after": value}) is None
 
 
+@pytest.mark.parametrize("target", ["//[", "http://[::1", "http://\ud800/"])
+def test_redirect_to_no_address_is_an_error(http: HttpClient, target: str) -> None:
+    reply = Reply(302, {"Location": target.encode("utf-8", "replace").decode("latin-1")})
+    with misbehaving(lambda _: reply) as server, pytest.raises(TransferError):
+        http.request("GET", server.url)
+
+
 def test_redirect_to_an_invalid_url_is_an_error(http: HttpClient) -> None:
     with (
         misbehaving(lambda _: Reply(302, headers={"Location": "//[abc]/x"})) as server,

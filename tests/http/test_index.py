@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hrdem.http.cache.index import RangeIndex
+from hrdem.http.cache.index_database import open_to_write, transaction
 from hrdem.http.cache.part_store import INDEX, PartStore
 from hrdem.http.source_version import SourceVersion
 from tests.systems import needs_forks
@@ -216,3 +218,48 @@ def test_a_republished_version_is_not_the_latest_after_the_clock_was_set_back(
             parts.drop_others(version)
             parts.write(version, 0, memoryview(CONTENT)[:1_000], 1 << 40)
         assert parts.index.latest(VERSION.address) == new
+
+
+class InterruptedBase:
+    """A database whose lock another process holds, for as long as Ctrl-C is pressed."""
+
+    def __init__(self, base: sqlite3.Connection) -> None:
+        self._base = base
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._base, name)
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        done = self._base.execute(statement, *values)
+        if statement == "BEGIN IMMEDIATE":
+            raise KeyboardInterrupt  # when it returns
+        return done
+
+
+def test_an_interrupt_that_waited_for_the_lock_releases_it(tmp_path: Path) -> None:
+    """Else nobody could write as long as somebody keeps the traceback, as notebooks do."""
+    fill(tmp_path)
+    with contextlib.closing(open_to_write(tmp_path / INDEX)) as base:
+        with pytest.raises(KeyboardInterrupt), transaction(InterruptedBase(base)):  # type: ignore[arg-type]
+            pytest.fail("not reached")
+        assert not base.in_transaction
+    assert gaps(tmp_path) == []
+
+
+def test_an_index_is_closed_after_an_interrupt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path)
+    index = RangeIndex(tmp_path / INDEX, pytest.fail)
+    (part, *_) = index.find(VERSION, 0, 1_000)
+    monkeypatch.setattr(time, "time", lambda: part.used + 86_400 * 100)
+    index.look_up(VERSION, part)
+    monkeypatch.setattr(RangeIndex, "_record_use", interrupt)
+    with contextlib.suppress(KeyboardInterrupt):
+        index.close()
+    with pytest.raises(OSError, match="was closed"):
+        index.open()
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

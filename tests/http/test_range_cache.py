@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from mmap import mmap
 from pathlib import Path
 
@@ -56,6 +57,22 @@ def test_broken_disk_counts_as_an_empty_cache(
     assert not ranges.holds(VERSION)
     assert ranges.read(VERSION, 5, mmap(-1, 10), headroom=2) == [(5, 13)]
     assert "the run continues without it" in caplog.text
+    ranges.close()
+
+
+def test_a_folder_that_fails_meanwhile_ends_the_caching_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one of the network, whose server was restarted."""
+
+    def fail(_: Cache) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    ranges = open_ranges(tmp_path)
+    monkeypatch.setattr(Cache, "max_part_bytes", fail)
+    ranges.sink(VERSION)(0, memoryview(CONTENT))
+    assert "the run continues without it" in caplog.text
+    assert ranges.gaps(VERSION, [(0, 9)]) == [(0, 9)]
     ranges.close()
 
 

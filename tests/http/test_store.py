@@ -166,6 +166,16 @@ def test_foreign_files_are_ignored(tmp_path: Path) -> None:
     assert all(path.exists() for path in foreign)
 
 
+def test_a_relative_folder_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the working folder becomes while the cache is used."""
+    monkeypatch.chdir(tmp_path)
+    cache = Cache("cache")
+    monkeypatch.chdir("/")
+    assert cache.folder == tmp_path / "cache"
+
+
 def test_empty_folder_name_is_an_error() -> None:
     """An unset variable of a script would otherwise name the current folder."""
     with pytest.raises(hrdem.RequestError, match="empty name"):

@@ -33,6 +33,7 @@ from tests.stores import REFUSING, Store
 WEST_BLOCK = Block(Sheet("104P", (-128.04, 59.98, -128.02, 60)), 9)
 EAST_BLOCK = Block(Sheet("104O", (-128.02, 59.98, -128, 60)), 9)
 NAMES = {Projection.UTM: "EPSG:26909", Projection.ALBERS: "EPSG:3005"}
+ONE = (Projection.UTM,)
 VOID, ASC_VOID = -32767, -9999
 SHIFT = 0.25  # metres from CGVD2013 to CGVD28
 AROUND = Affine(1 / 30, 0, -129, 0, -1 / 30, 60.5)  # 2' nodes of shifts
@@ -178,18 +179,13 @@ def test_the_source_is_read_once_for_both_projections(
     terrain: Store, shifts: Path, tmp_path: Path
 ) -> None:
     (name,) = terrain.received
-    before = terrain.received[name]
-    make(terrain, shifts, tmp_path, EAST_BLOCK, products="elevation.asc")
-    both = terrain.received[name] - before
-    make(
-        terrain,
-        shifts,
-        tmp_path / "one",
-        EAST_BLOCK,
-        products="aspect",
-        projections=(Projection.UTM,),
-    )
-    assert terrain.received[name] - before == 2 * both
+    received = []
+    for number, projections in enumerate([ONE, ONE, tuple(Projection)]):  # the first reads a header
+        before = terrain.received[name]
+        folder = tmp_path / str(number)
+        make(terrain, shifts, folder, EAST_BLOCK, products="aspect", projections=projections)
+        received.append(terrain.received[name] - before)
+    assert received[2] == received[1] > 0
 
 
 def test_void_is_reported_before_files_and_an_error_leaves_nothing(

@@ -103,12 +103,14 @@ class RangeIndex:
 
     def close(self) -> None:
         """Record the times of use and close the database; it may be called twice."""
-        with contextlib.suppress(OSError):
-            if self._used:
-                self._run(self._record_use)
-        with self._lock:
-            self._is_closed = True
-            self._disconnect()
+        try:
+            with contextlib.suppress(OSError):
+                if self._used:
+                    self._run(self._record_use)
+        finally:  # also after an interrupt: others wait for its locks
+            with self._lock:
+                self._is_closed = True
+                self._disconnect()
 
     def open(self) -> None:
         """Open the database, and create it if it is missing.

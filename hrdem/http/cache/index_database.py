@@ -126,8 +126,8 @@ def _check_total(base: sqlite3.Connection) -> None:
 @contextlib.contextmanager
 def transaction(base: sqlite3.Connection) -> Iterator[None]:
     """Commit what is executed as a whole, after waiting for other processes that write."""
-    base.execute("BEGIN IMMEDIATE")
     try:
+        base.execute("BEGIN IMMEDIATE")  # an interrupt while it waits is raised when it has begun
         yield
         base.execute("COMMIT")
     except BaseException:

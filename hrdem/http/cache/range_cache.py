@@ -97,11 +97,13 @@ class RangeCache:
             parts = self._parts_of(version)
             if parts is None or not self._writer.is_writable:
                 return
-            if self._writer.has_space(len(content)):
-                limit = self._writer.max_part_bytes
-                self._writer.try_write(self._write, parts, version, start, content, limit)
-            else:
-                self._writer.disable(OSError("the disk is nearly full"))
+            try:
+                self._writer.check_space(len(content))
+            except OSError as exc:
+                self._writer.disable(exc)
+                return
+            limit = self._writer.max_part_bytes
+            self._writer.try_write(self._write, parts, version, start, content, limit)
 
         return write
 

@@ -87,6 +87,7 @@ class Cache:
         if folder == "":
             raise RequestError("The cache's folder has an empty name; give another `cache_dir`.")
         self.folder = default_cache_dir() if folder is None else Path(folder).expanduser()
+        self.folder = self.folder.absolute()  # the working folder may change
         try:
             self.limit = parse_size(limit)
         except ValueError as exc:

@@ -46,16 +46,21 @@ class CacheWriter:
         except OSError as exc:
             self.disable(exc)
 
-    def has_space(self, more: int) -> bool:
-        """Whether the disk has space for more bytes, which is checked now and then."""
+    def check_space(self, more: int) -> None:
+        """Check now and then that the disk has space for more bytes.
+
+        Raises:
+            OSError: If it has none, or the folder cannot be read.
+        """
         with self._lock:
             is_known = self._unchecked_bytes is not None
             self._unchecked_bytes = more + (self._unchecked_bytes or 0)
             if is_known and self._unchecked_bytes <= _DISK_CHECK_BYTES:
-                return True
+                return
             self._unchecked_bytes = 0
             self._max_part_bytes = self._cache.max_part_bytes()
-        return self._cache.has_space(_DISK_CHECK_BYTES)
+        if not self._cache.has_space(_DISK_CHECK_BYTES):
+            raise OSError("the disk is nearly full")
 
     def disable(self, why: OSError) -> None:
         """End all writes, and warn the first time."""
