@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
 OTTAWA = "45.42, -75.70"
 
@@ -56,3 +58,22 @@ def get_file(page: Page) -> Locator:
     page.locator("#get[aria-disabled=false]").click()
     page.locator(".job").nth(before).wait_for()
     return page.locator(".job").first
+
+
+@contextmanager
+def held(page: Page, address: str) -> Iterator[Callable[[], None]]:
+    """Hold back what is requested of an address; yield what waits for such a request."""
+    routes: list[Route] = []
+
+    def hold(route: Route) -> None:
+        routes.append(route)
+
+    def wait() -> None:
+        while not routes:
+            page.wait_for_timeout(20)
+
+    page.route(address, hold)
+    yield wait
+    for route in routes:
+        route.continue_()
+    page.unroute(address)

@@ -13,9 +13,14 @@ test("a box is its corners, in whichever order they were drawn", () => {
   assert.deepEqual(drawn, { shape: "box", box: expected });
 });
 
-test("a box without width is no box yet", () => {
+test("a box without width is no box yet; the next corner ends it", () => {
   assert.equal(finish(draw("box", [-75.6, 45.5])), null);
-  assert.equal(finish(draw("box", [-75.6, 45.5], [-75.6, 45.4])), null);
+  const flat = draw("box", [-75.6, 45.5], [-75.6, 45.4], [-75.60000001, 45.4], [-75.7, 45.5]);
+  assert.equal(finish(flat), null);
+  assert.deepEqual(finish(place(flat, [-75.7, 45.4])), {
+    shape: "box",
+    box: [-75.7, 45.4, -75.6, 45.5],
+  });
 });
 
 test("a polygon needs three corners; one placed twice counts once", () => {

@@ -43,7 +43,10 @@ async function send(address: string, options: RequestInit): Promise<Response> {
     throw new UnreachableError(address, { cause: error });
   }
   if (!response.ok) {
-    const body: { error?: Fault } | null = await response.json().catch(() => null);
+    const body: { error?: Fault } | null = await response.json().catch((error) => {
+      if (isAborted(error)) throw error;
+      return null;
+    });
     throw new ApiError(response.status, body?.error ?? null);
   }
   return response;
@@ -92,11 +95,17 @@ export async function findCrs(text: string, signal: AbortSignal): Promise<CrsCho
   return (await get<{ crs_choices: CrsChoice[] }>(`/api/crs?${query}`, signal)).crs_choices;
 }
 
-export const describeArea = (area: Area): Promise<DescribedArea> => post("/api/area", area);
+export const describeArea = (area: Area, signal: AbortSignal): Promise<DescribedArea> =>
+  post("/api/area", area, signal);
 
-export async function uploadArea(file: Blob, name: string, layer?: string): Promise<UploadedArea> {
+export async function uploadArea(
+  file: Blob,
+  name: string,
+  signal: AbortSignal,
+  layer?: string,
+): Promise<UploadedArea> {
   const query = new URLSearchParams({ name, ...(layer === undefined ? {} : { layer }) });
-  const options = { method: "POST", body: file };
+  const options = { method: "POST", body: file, signal };
   return (await send(`/api/areas?${query}`, options)).json();
 }
 

@@ -4,7 +4,7 @@ import { announce } from "../dom/announce.ts";
 import { byId, fill, h } from "../dom/element.ts";
 import { trouble, troubleOf } from "../dom/trouble.ts";
 import type { Page } from "../page.ts";
-import type { AreaStep } from "./area_step.ts";
+import type { AreaStep, Found } from "./area_step.ts";
 
 const PAUSE_MILLISECONDS = 150;
 const KINDS = {
@@ -36,11 +36,23 @@ export function createSearchBox(
     active = -1;
   }
 
-  function choose(candidate: Candidate): void {
+  function stop(): void {
+    clearTimeout(timer);
+    request.abort();
     close();
-    input.value = candidate.label;
-    if (candidate.area) void area.useArea(candidate.area, candidate.label);
-    else if (candidate.lon !== null && candidate.lat !== null) goTo([candidate.lon, candidate.lat]);
+  }
+
+  /** The area of what was found; of a place, which has none, the map shows where to draw one. */
+  function pick({ label, area: found, lon, lat }: Candidate): Found | null {
+    input.value = label;
+    if (found) return { area: found, label };
+    if (lon !== null && lat !== null) goTo([lon, lat]);
+    return null;
+  }
+
+  function choose(candidate: Candidate): void {
+    stop();
+    void area.useFound(async () => pick(candidate));
   }
 
   function mark(index: number): void {
@@ -79,30 +91,25 @@ export function createSearchBox(
     if (found.length > 0) mark(0);
   }
 
-  async function search(text: string): Promise<Candidate[] | null> {
-    request.abort();
+  /** Lists what there is while somebody types. */
+  async function look(text: string): Promise<void> {
     request = new AbortController();
     try {
       const found = await findPlaces(text, language, request.signal);
       foundFor = text;
       area.show(null);
       show(found);
-      return found;
     } catch (error) {
       if (!isAborted(error)) area.show(troubleOf(error, words));
-      return null;
     }
   }
 
   input.addEventListener("input", () => {
     clearTimeout(timer);
+    request.abort();
     const text = input.value.trim();
-    if (text.length < 2) {
-      request.abort();
-      close();
-      return;
-    }
-    timer = window.setTimeout(() => search(text), PAUSE_MILLISECONDS);
+    if (text.length < 2) close();
+    else timer = window.setTimeout(() => look(text), PAUSE_MILLISECONDS);
   });
 
   function step(by: number): void {
@@ -119,11 +126,10 @@ export function createSearchBox(
     step(by);
   });
 
-  input.addEventListener("blur", close);
+  input.addEventListener("blur", stop);
 
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    clearTimeout(timer);
     const text = input.value.trim();
     if (text === "") return;
     const chosen = list.hidden || foundFor !== text ? undefined : candidates[active];
@@ -131,9 +137,13 @@ export function createSearchBox(
       choose(chosen);
       return;
     }
-    const found = await search(text);
-    const [first] = found ?? [];
-    if (first) choose(first);
-    else if (found) area.show(trouble(words.search_none(text), words.search_none_hint));
+    stop();
+    void area.useFound(async (signal) => {
+      const [first] = await findPlaces(text, language, signal);
+      if (input.value.trim() !== text) return null; // changed meanwhile
+      if (first) return pick(first);
+      area.show(trouble(words.search_none(text), words.search_none_hint));
+      return null;
+    });
   });
 }

@@ -191,7 +191,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
       if (!next) {
         picture = null;
         placePicture();
-      } else if (!map?.shows(next.bbox)) map?.fit(next.bbox);
+      } else if (store.get().tool === "move" && !map?.shows(next.bbox)) map?.fit(next.bbox);
     },
   );
   store.watch(

@@ -22,13 +22,17 @@ export const hover = (drawing: Drawing, at: Position | null): Drawing => ({
   hover: at,
 });
 
-const same = ([x, y]: Position, [u, v]: Position): boolean => x === u && y === v;
+const DIGITS = 1e6; // a tenth of a metre: finer than a hand draws
 
-/** The drawing with one more point; one on the last counts as none. */
+const round = (value: number): number => Math.round(value * DIGITS) / DIGITS;
+
+/** The drawing with one more point; one on the last counts as none, as one that leaves a box flat. */
 export function place(drawing: Drawing, at: Position): Drawing {
-  const last = drawing.points.at(-1);
-  const points = last && same(last, at) ? drawing.points : [...drawing.points, at];
-  return { ...drawing, points, hover: at };
+  const { shape, points } = drawing;
+  const next: Position = [round(at[0]), round(at[1])];
+  const moved = next.filter((side, axis) => side !== points.at(-1)?.[axis]).length;
+  const counts = moved >= (shape === "box" ? 2 : 1);
+  return { ...drawing, points: counts ? [...points, next] : points, hover: at };
 }
 
 export const undo = (drawing: Drawing): Drawing => ({
@@ -42,20 +46,14 @@ export function boxOf([x, y]: Position, [u, v]: Position): Box {
   return [Math.min(x, u), Math.min(y, v), Math.max(x, u), Math.max(y, v)];
 }
 
-const DIGITS = 1e6; // a tenth of a metre: finer than a hand draws
-
-const round = (value: number): number => Math.round(value * DIGITS) / DIGITS;
-
-/** What was drawn, or null where it is too little yet: a box without width, a polygon of two. */
+/** What was drawn, or null where it is too little yet: a box of one corner, a polygon of two. */
 export function finish(drawing: Drawing): Drawn | null {
-  const points = drawing.points.map(([x, y]): Position => [round(x), round(y)]);
+  const { shape, points } = drawing;
   const [first, second] = points;
   if (!canFinish(drawing) || !first) return null;
-  if (drawing.shape === "point") return { shape: "point", at: first };
+  if (shape === "point") return { shape, at: first };
   if (!second) return null;
-  if (drawing.shape !== "box") return { shape: drawing.shape, points };
-  const box = boxOf(first, second);
-  return box[0] < box[2] && box[1] < box[3] ? { shape: "box", box } : null;
+  return shape === "box" ? { shape, box: boxOf(first, second) } : { shape, points };
 }
 
 /** The box around points. */
