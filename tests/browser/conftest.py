@@ -75,7 +75,8 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 def _is_fault(message: Any) -> bool:
     """Whether a message is an error of the page, not one that a test provoked."""
-    is_provoked = any(each in message.text for each in ("net::ERR_", "status of 400"))
+    provoked = ("net::ERR_", "status of 400", "status of 502")
+    is_provoked = any(each in message.text for each in provoked)
     return message.type == "error" and not is_provoked
 
 

@@ -75,5 +75,5 @@ def held(page: Page, address: str) -> Iterator[Callable[[], None]]:
     page.route(address, hold)
     yield wait
     for route in routes:
-        route.continue_()
+        route.fallback()
     page.unroute(address)

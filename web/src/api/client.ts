@@ -16,6 +16,8 @@ import type {
   View,
 } from "./types.ts";
 
+export const TOO_MANY = 429; // a status: others wait already
+
 /** An answer that is an error, as the server words it. */
 export class ApiError extends Error {
   readonly status: number;

@@ -1,4 +1,4 @@
-import { ApiError, UnreachableError } from "../api/client.ts";
+import { ApiError, TOO_MANY, UnreachableError } from "../api/client.ts";
 import type { Trouble } from "../state/state.ts";
 import type { Words } from "../words/index.ts";
 import { fill, h } from "./element.ts";
@@ -8,15 +8,21 @@ import { icon } from "./icons.ts";
 export function troubleOf(error: unknown, words: Words): Trouble {
   if (error instanceof ApiError && error.fault) {
     const { message, hint } = error.fault;
-    return { message, hint: hint ?? "", fault: error.fault };
+    const temporary = error.status >= 500 || error.status === TOO_MANY;
+    return { message, hint: hint ?? "", fault: error.fault, temporary };
   }
   if (error instanceof UnreachableError) {
-    return { message: words.unreachable, hint: words.unreachable_hint, fault: null };
+    return { ...trouble(words.unreachable, words.unreachable_hint), temporary: true };
   }
-  return { message: words.went_wrong, hint: words.went_wrong_hint, fault: null };
+  return { ...trouble(words.went_wrong, words.went_wrong_hint), temporary: true };
 }
 
-export const trouble = (message: string, hint: string): Trouble => ({ message, hint, fault: null });
+export const trouble = (message: string, hint: string): Trouble => ({
+  message,
+  hint,
+  fault: null,
+  temporary: false,
+});
 
 /** Shows the trouble in an element that is an alert, beside what caused it. */
 export function showTrouble(element: HTMLElement, shown: Trouble | null): void {

@@ -1,6 +1,7 @@
 import { announce } from "../dom/announce.ts";
 import { byId, fill, h } from "../dom/element.ts";
 import { icon } from "../dom/icons.ts";
+import { keepInPlace } from "../dom/keep_in_place.ts";
 import type { Page } from "../page.ts";
 import type { Words } from "../words/index.ts";
 
@@ -41,13 +42,28 @@ async function copy(text: string): Promise<void> {
 export function createCommands({ store, words }: Page): void {
   const details = byId("commands");
   const body = byId("commands-body");
-  const render = () => {
+  let shown = "";
+
+  function render(): void {
     const { estimate } = store.get();
     details.hidden = estimate.state !== "ready" && estimate.state !== "working";
-    if (estimate.state !== "ready") return;
-    const { command_line: command, python } = estimate.value;
-    fill(body, copyable(words.command_line, command, words), copyable(words.python, python, words));
-  };
-  store.watch(({ estimate }) => estimate, render);
+    body.inert = estimate.state !== "ready"; // what stands there is of another request
+    if (estimate.state === "working") return;
+    const texts =
+      estimate.state === "ready"
+        ? {
+            [words.command_line]: estimate.value.command_line,
+            [words.python]: estimate.value.python,
+          }
+        : {};
+    if (JSON.stringify(texts) === shown) return; // what is selected or pressed stays
+    shown = JSON.stringify(texts);
+    fill(body, ...Object.entries(texts).map(([title, text]) => copyable(title, text, words)));
+  }
+
+  store.watch(
+    ({ estimate }) => estimate,
+    () => keepInPlace(byId("jobs-section"), byId("steps"), render),
+  );
   render();
 }

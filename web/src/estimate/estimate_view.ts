@@ -1,10 +1,11 @@
 import type { Estimate } from "../api/types.ts";
 import { coarser } from "../choices/choices_form.ts";
-import { byId, fill, h } from "../dom/element.ts";
+import { byId, h, update } from "../dom/element.ts";
 import { icon } from "../dom/icons.ts";
+import { keepInPlace } from "../dom/keep_in_place.ts";
 import { showTrouble } from "../dom/trouble.ts";
 import type { Page } from "../page.ts";
-import type { Estimated } from "../state/state.ts";
+import type { Estimated, Trouble } from "../state/state.ts";
 import { collectionName } from "../words/names.ts";
 
 const MAX_SURVEYS = 8;
@@ -17,35 +18,44 @@ export function createEstimateView(page: Page, retry: () => void): void {
   const section = byId("estimate-section");
   const short = byId("summary");
 
+  const draw = (...children: (HTMLElement | null)[]) => update(body, h("div", {}, ...children));
+
+  function failure(trouble: Trouble): (HTMLElement | null)[] {
+    const problems = h("div");
+    showTrouble(problems, trouble);
+    const again = h("button", { type: "button", click: retry }, words.try_again);
+    return [problems, trouble.temporary ? again : null];
+  }
+
   function render(estimated: Estimated): void {
     section.hidden = estimated.state === "none";
     body.setAttribute("aria-busy", String(estimated.state === "working"));
     switch (estimated.state) {
       case "none":
-        fill(body);
+        draw();
         short.textContent = words.choose_area_first;
         break;
       case "working":
         if (!estimated.last) {
-          fill(body, ...parts(page, null)); // as high as it will be: what is below stays
+          draw(...parts(page, null, [])); // as high as it will be: what is below stays
           short.textContent = words.estimating;
         }
         break;
       case "failed":
-        showTrouble(body, estimated.trouble);
-        if (!estimated.trouble.fault) {
-          body.append(h("button", { type: "button", click: retry }, words.try_again));
-        }
+        draw(...failure(estimated.trouble));
         short.textContent = estimated.trouble.message;
         break;
       case "ready":
-        fill(body, ...parts(page, estimated.value));
+        draw(...parts(page, estimated.value, estimated.trouble ? failure(estimated.trouble) : []));
         short.textContent = summary(page, estimated.value);
         break;
     }
   }
 
-  store.watch(({ estimate }) => estimate, render);
+  store.watch(
+    ({ estimate }) => estimate,
+    (estimated) => keepInPlace(byId("jobs-section"), byId("steps"), () => render(estimated)),
+  );
   render(store.get().estimate);
 }
 
@@ -66,11 +76,16 @@ function summary(page: Page, estimate: Estimate): string {
 }
 
 /** What is shown of an estimate, or of the one that is waited for. */
-function parts(page: Page, estimate: Estimate | null): (HTMLElement | null)[] {
+function parts(
+  page: Page,
+  estimate: Estimate | null,
+  failure: (HTMLElement | null)[],
+): (HTMLElement | null)[] {
+  const failed = failure.length > 0;
   return [
     facts(page, estimate),
     coverage(page, estimate),
-    surveys(page, estimate),
+    ...(failed ? [h("h3", {}, page.words.surveys), ...failure] : [surveys(page, estimate)]),
     estimate && notes(estimate),
   ];
 }

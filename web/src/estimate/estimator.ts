@@ -1,8 +1,16 @@
-import { ApiError, fetchEstimate, fetchPreview, fetchSurveys, isAborted } from "../api/client.ts";
-import type { Box, ExtractRequest, Surveys } from "../api/types.ts";
+import {
+  ApiError,
+  fetchEstimate,
+  fetchPreview,
+  fetchSurveys,
+  isAborted,
+  TOO_MANY,
+} from "../api/client.ts";
+import type { Box, Estimate, ExtractRequest } from "../api/types.ts";
 import { troubleOf } from "../dom/trouble.ts";
 import type { Page } from "../page.ts";
 import { requestOf } from "../state/request.ts";
+import type { Estimated } from "../state/state.ts";
 
 /** A picture of a box. */
 export interface Picture {
@@ -10,10 +18,8 @@ export interface Picture {
   box: Box;
 }
 
-const NO_SURVEYS: Surveys = { surveys: [], surveys_unknown: true };
 const PAUSE_MILLISECONDS = 250;
 const RETRY_MILLISECONDS = 1000;
-const TOO_MANY = 429; // looks wait already
 
 /**
  * Keeps the estimate and the preview those of the request: asks anew a moment after the last
@@ -30,11 +36,9 @@ export function createEstimator(
   async function estimate(request: ExtractRequest, signal: AbortSignal): Promise<void> {
     try {
       const value = await fetchEstimate(request, signal);
-      store.set({ estimate: { state: "ready", value } });
-      if (value.surveys !== null) return;
-      const surveys = await fetchSurveys(request, signal).catch(() => NO_SURVEYS);
-      if (!signal.aborted) {
-        store.set({ estimate: { state: "ready", value: { ...value, ...surveys } } });
+      store.set({ estimate: { state: "ready", value, trouble: null } });
+      if (value.surveys === null) {
+        store.set({ estimate: await findSurveys(value, request, signal) });
       }
     } catch (error) {
       if (isAborted(error)) return;
@@ -43,6 +47,20 @@ export function createEstimator(
         return;
       }
       store.set({ estimate: { state: "failed", trouble: troubleOf(error, words) } });
+    }
+  }
+
+  async function findSurveys(
+    value: Estimate,
+    request: ExtractRequest,
+    signal: AbortSignal,
+  ): Promise<Estimated> {
+    try {
+      const surveys = await fetchSurveys(request, signal);
+      return { state: "ready", value: { ...value, ...surveys }, trouble: null };
+    } catch (error) {
+      if (isAborted(error)) throw error;
+      return { state: "ready", value, trouble: troubleOf(error, words) };
     }
   }
 

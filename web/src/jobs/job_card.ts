@@ -2,7 +2,7 @@ import { fileAddress } from "../api/client.ts";
 import type { Job, JobFile } from "../api/types.ts";
 import { h } from "../dom/element.ts";
 import { icon } from "../dom/icons.ts";
-import { showTrouble } from "../dom/trouble.ts";
+import { showTrouble, trouble } from "../dom/trouble.ts";
 import { copyable } from "../estimate/commands.ts";
 import type { Page } from "../page.ts";
 import { productName } from "../words/names.ts";
@@ -52,7 +52,7 @@ export function jobCard(page: Page, job: Job, actions: JobActions): HTMLElement 
   if (job.state === "queued" || job.state === "running") card.append(progress(page, job, title));
   if (job.error && job.state === "failed") {
     const problems = h("div");
-    showTrouble(problems, { message: job.error.message, hint: job.error.hint ?? "", fault: null });
+    showTrouble(problems, trouble(job.error.message, job.error.hint ?? ""));
     card.append(problems);
   }
   for (const warning of job.warnings) card.append(h("p", { class: "small" }, warning));

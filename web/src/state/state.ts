@@ -28,12 +28,15 @@ export interface Trouble {
   message: string;
   hint: string;
   fault: Fault | null;
+  /** Whether it may pass by itself, so that trying again can help. */
+  temporary: boolean;
 }
 
 export type Estimated =
   | { state: "none" }
   | { state: "working"; last: Estimate | null }
-  | { state: "ready"; value: Estimate }
+  /** The trouble is that of the surveys, which are asked for after the rest. */
+  | { state: "ready"; value: Estimate; trouble: Trouble | null }
   | { state: "failed"; trouble: Trouble };
 
 export interface Layers {
