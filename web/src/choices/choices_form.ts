@@ -2,9 +2,9 @@ import type { Config } from "../api/types.ts";
 import { byId, fill, h } from "../dom/element.ts";
 import { showTrouble, trouble } from "../dom/trouble.ts";
 import type { Page } from "../page.ts";
-import type { Choices, Estimated } from "../state/state.ts";
+import type { Choices, Estimated, Trouble } from "../state/state.ts";
 import { collectionName } from "../words/names.ts";
-import { createCrsField, parseCrs } from "./crs_field.ts";
+import { createCrsField, isName, parseCrs } from "./crs_field.ts";
 
 const OTHER = "other";
 
@@ -25,9 +25,11 @@ export function coarser(collections: Config["collections"], chosen: string): str
 export function createChoicesForm({ store, words }: Page): void {
   const form = byId<HTMLFormElement>("choices-form");
   const problems = byId("choices-trouble");
-  const fillField = byId("fill");
+  const fillList = byId("fill-boxes");
+  const fillBoxes = () => [...fillList.querySelectorAll<HTMLInputElement>("input")];
   const select = (name: string) => form.elements.namedItem(name) as HTMLSelectElement;
   const input = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
+  let crsProblem: Trouble | null = null; // of the name that is written
 
   function offer(name: string, values: { value: string; text: string }[], keep = 0): void {
     const element = select(name);
@@ -38,18 +40,19 @@ export function createChoicesForm({ store, words }: Page): void {
   function offerFill(): void {
     const { config, choices } = store.get();
     const names = coarser(config?.collections ?? [], choices.collection);
-    fillField.hidden = names.length === 0;
-    const legend = h("legend", {}, words.fill_gaps);
-    const boxes = names.map((name) => {
-      const checked = choices.fill.includes(name);
-      return h(
-        "label",
-        { class: "tick" },
-        h("input", { type: "checkbox", value: name, checked }),
-        collectionName(name, words),
+    byId("fill").hidden = names.length === 0;
+    if (String(names) !== String(fillBoxes().map(({ value }) => value))) {
+      const boxes = names.map((name) =>
+        h(
+          "label",
+          { class: "tick" },
+          h("input", { type: "checkbox", value: name }),
+          collectionName(name, words),
+        ),
       );
-    });
-    fill(fillField, legend, ...boxes);
+      fill(fillList, ...boxes);
+    }
+    for (const box of fillBoxes()) box.checked = choices.fill.includes(box.value);
   }
 
   function configure(config: Config): void {
@@ -106,23 +109,33 @@ export function createChoicesForm({ store, words }: Page): void {
     else showCrs(store.get().choices.crs);
   }
 
+  /** Shows what is wrong with a field, and returns whether none is wrong or looked up. */
+  function check(resolution: number | null, isNamed: boolean): boolean {
+    const isWrong = Number.isNaN(resolution);
+    const named = isNamed ? crsProblem : null;
+    input("resolution").setAttribute("aria-invalid", String(isWrong));
+    input("crs_other").setAttribute("aria-invalid", String(named !== null));
+    const wrong = trouble(words.resolution_wrong, words.resolution_wrong_hint);
+    showTrouble(problems, isWrong ? wrong : named);
+    return !isWrong && !isNamed;
+  }
+
   function read(): void {
     const resolution = parseResolution(input("resolution").value);
-    const wrong = Number.isNaN(resolution);
-    input("resolution").setAttribute("aria-invalid", String(wrong));
-    showTrouble(
-      problems,
-      wrong ? trouble(words.resolution_wrong, words.resolution_wrong_hint) : null,
-    );
-    if (wrong) return;
+    const other = select("crs").value === OTHER;
+    byId("crs-row").hidden = !other;
+    const settled = check(resolution, other && isName(input("crs_other").value));
+    if (!settled) {
+      store.set({ settled });
+      return;
+    }
     const { config, choices } = store.get();
     const collection = select("collection").value || choices.collection;
     const allowed = coarser(config?.collections ?? [], collection);
-    const ticked = [...fillField.querySelectorAll<HTMLInputElement>("input:checked")];
+    const ticked = fillBoxes().filter(({ checked }) => checked);
     const crop = select("crop").value;
-    const other = select("crs").value === OTHER;
-    byId("crs-row").hidden = !other;
     store.set({
+      settled,
       choices: {
         products: choices.products,
         collection,
@@ -139,8 +152,8 @@ export function createChoicesForm({ store, words }: Page): void {
   }
 
   createCrsField(input("crs_other"), byId("crs-found"), words, (problem) => {
-    if (problem) showTrouble(problems, problem);
-    else read();
+    crsProblem = problem;
+    read();
   });
   form.addEventListener("change", read);
   form.addEventListener("submit", (event) => {

@@ -12,6 +12,9 @@ export function parseCrs(text: string): string | null {
   return digits === undefined ? null : `EPSG:${digits}`;
 }
 
+/** Whether the text has to be looked up. */
+export const isName = (text: string): boolean => text.trim() !== "" && parseCrs(text) === null;
+
 /** A field for a coordinate system: names are offered while typing, and become their code. */
 export function createCrsField(
   field: HTMLInputElement,
@@ -21,6 +24,7 @@ export function createCrsField(
 ): void {
   let timer = 0;
   let request = new AbortController();
+  let sought: string | null = null; // the name that is looked up, or was not found
 
   async function look(text: string): Promise<string | null> {
     request.abort();
@@ -31,9 +35,11 @@ export function createCrsField(
   }
 
   async function resolve(text: string): Promise<void> {
+    sought = text;
+    onChange(null);
     try {
       const code = await look(text);
-      if (field.value.trim() !== text) return; // changed meanwhile
+      if (sought !== text) return; // changed meanwhile
       if (code === null) {
         onChange(trouble(words.crs_none(text), words.crs_none_hint));
         return;
@@ -41,21 +47,25 @@ export function createCrsField(
       field.value = code;
       onChange(null);
     } catch (error) {
-      if (!isAborted(error)) onChange(troubleOf(error, words));
+      if (isAborted(error) || sought !== text) return;
+      sought = null; // so that it is looked up again
+      onChange(troubleOf(error, words));
     }
   }
 
   field.addEventListener("input", () => {
     clearTimeout(timer);
+    sought = null;
     const text = field.value.trim();
-    if (text.length < 2 || parseCrs(text) !== null) return;
+    if (text.length < 2 || !isName(text)) return;
     timer = window.setTimeout(() => look(text).catch(() => undefined), PAUSE_MILLISECONDS);
   });
-  field.addEventListener("change", (event) => {
-    clearTimeout(timer);
-    const text = field.value.trim();
-    if (text === "" || parseCrs(text) !== null) return; // the form reads it
-    event.stopPropagation();
-    resolve(text);
-  });
+  // a change that was taken back until the field is left is no `change`
+  for (const left of ["change", "blur"]) {
+    field.addEventListener(left, () => {
+      clearTimeout(timer);
+      const text = field.value.trim();
+      if (isName(text) && text !== sought) void resolve(text);
+    });
+  }
 }

@@ -14,7 +14,8 @@ export function createGetButton({ store, words, formats }: Page): void {
 
   const ready = () => {
     const state = store.get();
-    return requestOf(state) !== null && state.estimate.state !== "failed" && !sending;
+    const { settled, estimate } = state;
+    return requestOf(state) !== null && settled && estimate.state !== "failed" && !sending;
   };
 
   function render(): void {
@@ -35,6 +36,7 @@ export function createGetButton({ store, words, formats }: Page): void {
       showTrouble(problems, trouble(words.choose_area_first, ""));
       return;
     }
+    if (!store.get().settled) byId("choices-trouble").scrollIntoView({ block: "nearest" });
     if (!ready()) return;
     sending = true;
     render();
@@ -54,6 +56,7 @@ export function createGetButton({ store, words, formats }: Page): void {
 
   store.watch(({ estimate }) => estimate, render);
   store.watch(({ choices }) => choices, render);
+  store.watch(({ settled }) => settled, render);
   store.watch(
     ({ area }) => area,
     () => showTrouble(problems, null),

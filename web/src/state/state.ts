@@ -57,6 +57,8 @@ export interface State {
   tool: Tool;
   area: ChosenArea | null;
   choices: Choices;
+  /** false while a field of the form is wrong or looked up, so that it is not in the choices. */
+  settled: boolean;
   estimate: Estimated;
   layers: Layers;
   place: MapPlace | null;
@@ -86,6 +88,7 @@ export const FIRST_STATE: State = {
   tool: "move",
   area: null,
   choices: FIRST_CHOICES,
+  settled: true,
   estimate: { state: "none" },
   layers: { hillshade: null, coverage: null, preview: true, online: false },
   place: null,
