@@ -77,3 +77,11 @@ def held(page: Page, address: str) -> Iterator[Callable[[], None]]:
     for route in routes:
         route.fallback()
     page.unroute(address)
+
+
+def click_map(page: Page, *places: tuple[float, float]) -> None:
+    """Click places on the map, which are counted from its corner."""
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    for x, y in places:
+        page.mouse.click(box["x"] + x, box["y"] + y)

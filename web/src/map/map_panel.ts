@@ -35,7 +35,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
   let drawing: DrawingTool | null = null;
   let picture: Picture | null = null;
   let station: Position | null = null;
-  let wanted: Position | null = null;
+  let look: ((view: MapView) => void) | null = null; // where to, once there is a map
 
   const hints: Record<Exclude<Tool, "move">, string> = {
     box: words.hint_box,
@@ -106,9 +106,15 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
       const outlines = await fetchOutlines(name);
       if (store.get().layers.coverage === name) map?.setData("outlines", outlines);
     } catch {
+      if (store.get().layers.coverage !== name) return;
       byId<HTMLSelectElement>("layer-coverage").value = "";
       store.set({ layers: { ...store.get().layers, coverage: null } });
     }
+  }
+
+  function lookAt(move: (view: MapView) => void): void {
+    if (map) move(map);
+    else look = move;
   }
 
   function showLayers({ layers, config }: State): void {
@@ -135,13 +141,14 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
         announce(words.drawing_cancelled);
       },
     });
+    view.setDark(isDark());
     showArea();
     showMeasured();
     showLayers(store.get());
     void showCoverage(store.get().layers.coverage);
     placePicture();
     showTool(store.get().tool);
-    if (wanted) view.goTo(wanted, PLACE_ZOOM);
+    look?.(view);
     byId("map").classList.add("ready");
   }
 
@@ -180,7 +187,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
   byId("drawing-cancel").addEventListener("click", () => store.set({ tool: "move" }));
   byId("area-zoom").addEventListener("click", () => {
     const box = store.get().area?.bbox;
-    if (box) map?.fit(box);
+    if (box) lookAt((view) => view.fit(box));
   });
 
   store.watch(({ tool }) => tool, showTool);
@@ -191,7 +198,9 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
       if (!next) {
         picture = null;
         placePicture();
-      } else if (store.get().tool === "move" && !map?.shows(next.bbox)) map?.fit(next.bbox);
+      } else if (store.get().tool === "move") {
+        lookAt((view) => view.shows(next.bbox) || view.fit(next.bbox));
+      }
     },
   );
   store.watch(
@@ -220,8 +229,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
 
   return {
     goTo(at) {
-      wanted = at;
-      map?.goTo(at, PLACE_ZOOM);
+      lookAt((view) => view.goTo(at, PLACE_ZOOM));
       store.set({ tool: "box" });
     },
     showPicture(next) {

@@ -36,6 +36,7 @@ export function createMeasuring(page: Page, onStation: (at: Position | null) => 
     running.abort();
     running = new AbortController();
     const { signal } = running;
+    onStation(null);
     title.textContent = name;
     card.hidden = false;
     fill(body, h("p", { class: "small" }, words.looking_up));
