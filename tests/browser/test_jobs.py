@@ -18,6 +18,16 @@ WIDE = {"width": 1280, "height": 800}
 SOME_SECONDS = (-75.75, 45.38, -75.69, 45.45)  # a box that takes two on a fast machine
 MAX_JOB_MILLISECONDS = 120_000  # of such a job on a slow one
 
+BE_SEEN = """seen => {
+    Object.defineProperty(document, "hidden", { value: !seen, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+GO_AND_COME_BACK = """() => {
+    for (const name of ["pagehide", "pageshow"]) {
+        dispatchEvent(new PageTransitionEvent(name, { persisted: true }));
+    }
+}"""
+
 
 @pytest.fixture
 def mortal(browser: Browser, tmp_path: Path) -> Iterator[AppServer]:
@@ -88,6 +98,26 @@ def test_a_job_that_is_deleted_is_gone_from_other_tabs(page: Page, server: AppSe
     page.locator("#jobs-section").wait_for(state="hidden")
 
 
+def test_pages_out_of_sight_leave_the_connections_to_others(page: Page, server: AppServer) -> None:
+    """A browser has six to a server; pages that are seen again know what they missed."""
+    context = page.context
+    context.route("**/maplibre-gl-*.mjs", lambda route: route.abort())  # maps take seconds
+    page.evaluate(BE_SEEN, False)
+    for _ in range(6):
+        other = context.new_page()
+        with other.expect_request("**/api/events"):
+            other.goto(server.url)
+        other.evaluate(BE_SEEN, False)
+    other.evaluate(BE_SEEN, True)
+    steps.type_box(other, -75.72, 45.40, -75.715, 45.405)
+    steps.get_file(other)
+    page.evaluate(BE_SEEN, True)
+    page.locator(".job").wait_for()
+    with page.expect_request("**/api/events"):
+        page.evaluate(GO_AND_COME_BACK)
+    page.locator(".job.done").wait_for()
+
+
 def test_a_job_survives_a_server_that_is_killed(
     mortal: AppServer, new_page: Callable[..., Page]
 ) -> None:
@@ -125,6 +155,9 @@ def test_a_job_is_deleted_after_a_question(page: Page) -> None:
     """Esc keeps it."""
     steps.type_box(page, -75.72, 45.40, -75.715, 45.405)
     job = steps.get_file(page)
+    page.locator("#get").hover()
+    for press in (page.mouse.down, page.mouse.up):
+        press(click_count=2)  # of a double click, after the first
     page.locator(".job.done").wait_for()
     delete = job.locator("button", has_text="Delete")
     delete.click()
@@ -133,3 +166,4 @@ def test_a_job_is_deleted_after_a_question(page: Page) -> None:
     delete.click()
     page.locator("#dialog button.danger").click()
     page.locator("#jobs-section").wait_for(state="hidden")
+    page.locator("#get:focus").wait_for()

@@ -141,6 +141,8 @@ def test_heights_and_profiles_are_measured_on_the_map(page: Page) -> None:
     chart.focus()
     page.keyboard.press("End")
     assert "km" in (chart.get_attribute("aria-valuetext") or "")
+    page.keyboard.press("Escape")
+    page.locator("#map-bar [data-tool=line]:focus").wait_for()
 
 
 def test_an_error_stands_beside_what_caused_it(page: Page, server: AppServer) -> None:

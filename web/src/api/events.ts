@@ -12,22 +12,45 @@ interface Listener {
 }
 
 /**
- * Listens to the server's events for as long as the page is open.
+ * Listens to the server's events while the page is in sight. Hidden pages do not: a browser has
+ * few connections to a server for all its tabs, and keeps no page for Back that has one open. What
+ * they missed comes first when they are seen again.
  *
  * An EventSource reconnects by itself after a connection was cut, but gives up after an answer
  * that is not a stream, as while the server restarts behind a proxy: then a new one is opened.
  */
 export function listen(listener: Listener): void {
-  const source = new EventSource("/api/events");
-  source.addEventListener("open", () => listener.onConnected(true));
-  source.addEventListener("jobs", ({ data }) => listener.onJobs(JSON.parse(data)));
-  source.addEventListener("job", ({ data }) => listener.onJob(JSON.parse(data)));
-  source.addEventListener("removed", ({ data }) => listener.onRemoved(JSON.parse(data).id));
-  source.addEventListener("error", () => {
-    listener.onConnected(false);
-    if (source.readyState === EventSource.CLOSED) {
-      setTimeout(() => listen(listener), RETRY_MILLISECONDS);
-    }
-  });
-  addEventListener("pagehide", () => source.close(), { once: true });
+  let source: EventSource | null = null;
+  let timer = 0;
+
+  function close(): void {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  }
+
+  function open(): void {
+    const opened = new EventSource("/api/events");
+    source = opened;
+    opened.addEventListener("open", () => listener.onConnected(true));
+    opened.addEventListener("jobs", ({ data }) => listener.onJobs(JSON.parse(data)));
+    opened.addEventListener("job", ({ data }) => listener.onJob(JSON.parse(data)));
+    opened.addEventListener("removed", ({ data }) => listener.onRemoved(JSON.parse(data).id));
+    opened.addEventListener("error", () => {
+      listener.onConnected(false);
+      if (opened.readyState === EventSource.CLOSED) {
+        timer = window.setTimeout(open, RETRY_MILLISECONDS);
+      }
+    });
+  }
+
+  function follow(): void {
+    if (document.hidden) close();
+    else if (!source) open();
+  }
+
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", follow);
+  follow();
 }

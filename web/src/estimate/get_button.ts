@@ -30,7 +30,8 @@ export function createGetButton({ store, words, formats }: Page): void {
     button.setAttribute("aria-disabled", String(!ready()));
   }
 
-  button.addEventListener("click", async () => {
+  button.addEventListener("click", async ({ detail }) => {
+    if (detail > 1) return; // the second click of a double one
     const request = requestOf(store.get());
     if (!request) {
       showTrouble(problems, trouble(words.choose_area_first, ""));

@@ -74,12 +74,20 @@ export function createJobList(page: Page): void {
     return row;
   }
 
+  /** The focus goes to the job beside it, or to where the next one is begun. */
+  function remove(row: HTMLElement): void {
+    const focused = row.contains(document.activeElement);
+    const beside = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
+    if (focused) (beside?.querySelector<HTMLElement>("a, button") ?? byId("get")).focus();
+  }
+
   function render(jobs: Job[]): void {
     byId("jobs-section").hidden = jobs.length === 0;
     const ids = new Set(jobs.map(({ id }) => id));
     for (const [id, { row }] of shown) {
       if (ids.has(id)) continue;
-      row.remove();
+      remove(row);
       shown.delete(id);
     }
     let before: Element | null = list.firstElementChild;

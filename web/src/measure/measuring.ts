@@ -76,7 +76,10 @@ export function createMeasuring(page: Page, onStation: (at: Position | null) => 
 
   function close(): void {
     running.abort();
+    const focused = card.contains(document.activeElement);
+    const tool = store.get().line ? "line" : "height";
     card.hidden = true;
+    if (focused) document.querySelector<HTMLElement>(`#map-bar [data-tool=${tool}]`)?.focus();
     onStation(null);
     store.set({ point: null, line: null, tool: "move" });
   }

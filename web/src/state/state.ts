@@ -97,10 +97,10 @@ export const FIRST_STATE: State = {
   jobs: [],
 };
 
-/** The jobs with one of them in its new state, newest first. */
+/** The jobs, newest first, with one of them in its new state: it keeps its place, a new one is first. */
 export function withJob(jobs: readonly Job[], job: Job): Job[] {
-  const others = withoutJob(jobs, job.id);
-  return [...others, job].sort((one, other) => other.created.localeCompare(one.created));
+  const isNew = jobs.every(({ id }) => id !== job.id);
+  return isNew ? [job, ...jobs] : jobs.map((each) => (each.id === job.id ? job : each));
 }
 
 /** The jobs with a new one, unless events, which are never older than an answer, told of it. */
