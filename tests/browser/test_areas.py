@@ -40,7 +40,7 @@ def test_who_goes_on_is_not_disturbed_by_what_was_looked_for(page: Page) -> None
     find = "**/api/find?*"
 
     with steps.held(page, find) as wait_for_find:
-        field.press_sequentially("Otta")
+        field.fill("Otta")
         wait_for_find()
         with page.expect_event("requestfailed"):
             field.press("Tab")

@@ -47,7 +47,7 @@ def test_a_map_that_comes_late_shows_what_was_chosen_before(
     """Where the area is, and in the colours of the page."""
     page = new_page(viewport=WIDE)
     with steps.held(page, "**/maplibre-gl-*.mjs") as wait_for_code:
-        page.goto(server.url, wait_until="commit")
+        page.goto(server.url)
         steps.type_box(page, -75.72, 45.40, -75.715, 45.405)
         page.locator("#area-chosen").wait_for()
         page.locator("#theme").click()

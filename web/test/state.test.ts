@@ -81,6 +81,10 @@ test("what another version or nobody kept is left aside", () => {
   const storage = memory();
   storage.setItem("hrdem", "{");
   assert.deepEqual(recall(storage), FIRST_STATE);
+  const choices = { ...FIRST_CHOICES, products: null, fill: "1m", crop: {}, other: 1 };
+  const others = { area: { bbox: [1, 2] }, layers: null, place: { center: [null, 1], zoom: 4 } };
+  storage.setItem("hrdem", JSON.stringify({ choices, ...others }));
+  assert.deepEqual(recall(storage), FIRST_STATE);
 });
 
 test("a job that changed keeps its place, a new one comes first", () => {
