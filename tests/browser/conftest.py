@@ -55,7 +55,9 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     contexts, faults = [], []
 
     def make(**options: Any) -> Page:
-        settings = {"locale": "en-CA", "reduced_motion": "reduce"} | options
+        # a quarter of the pixels, as nothing but processors draws them
+        plain = {"locale": "en-CA", "reduced_motion": "reduce", "device_scale_factor": 0.5}
+        settings = plain | options
         context = browser.new_context(viewport=settings.pop("viewport", None), **settings)
         contexts.append(context)
         page = context.new_page()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Route
 
-OTTAWA = "45.42, -75.70"
+CHECK_MILLISECONDS, MAX_CHECKS = 20, 1_500
 
 
 def wait_for_map(page: Page) -> None:
@@ -60,6 +60,15 @@ def get_file(page: Page) -> Locator:
     return page.locator(".job").first
 
 
+def wait_until(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait until a condition of the test is met, while the page goes on."""
+    for _ in range(MAX_CHECKS):
+        if condition():
+            return
+        page.wait_for_timeout(CHECK_MILLISECONDS)
+    raise AssertionError
+
+
 @contextmanager
 def held(page: Page, address: str) -> Iterator[Callable[[], None]]:
     """Hold back what is requested of an address; yield what waits for such a request."""
@@ -68,12 +77,8 @@ def held(page: Page, address: str) -> Iterator[Callable[[], None]]:
     def hold(route: Route) -> None:
         routes.append(route)
 
-    def wait() -> None:
-        while not routes:
-            page.wait_for_timeout(20)
-
     page.route(address, hold)
-    yield wait
+    yield lambda: wait_until(page, lambda: bool(routes))
     for route in routes:
         route.fallback()
     page.unroute(address)

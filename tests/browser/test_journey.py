@@ -174,8 +174,7 @@ def test_files_stay_where_they_are_while_an_estimate_arrives(page: Page) -> None
     page.locator(".job").wait_for()
     places = [page.evaluate(where)]
     for state in ("#estimate[aria-busy=false] .waiting", "#estimate details.surveys"):
-        while not held:
-            page.wait_for_timeout(20)
+        steps.wait_until(page, lambda: bool(held))
         held.pop().continue_()
         page.locator(state).wait_for()
         places.append(page.evaluate(where))
