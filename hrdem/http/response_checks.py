@@ -18,7 +18,7 @@ from hrdem.runtime.text import end_sentence, to_one_line
 SNIFFED_BYTES = 1024  # of a body
 _MAX_QUOTE_CHARACTERS = 200  # of server and library text
 # units ignore case (RFC 9110, 14.1)
-CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.IGNORECASE)
+CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE)
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/(\d{1,19})", re.IGNORECASE)
 _RANGE_START = re.compile(r"bytes=(\d{1,19})-")
 _WEB_PAGE = re.compile(

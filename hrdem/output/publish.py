@@ -216,14 +216,19 @@ def _publish_new(
 def _remove_if_undone(undo: contextlib.ExitStack, path: Path) -> None:
     """Let a stack remove a file that was published, unless another run has replaced it by then."""
     with contextlib.suppress(FileNotFoundError):
-        ours = path.stat()
+        ours = _identify(path)
 
         def remove() -> None:
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(ours, path.stat()):
+                if _identify(path) == ours:
                     path.unlink()
 
         undo.callback(remove)
+
+
+def _identify(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns  # numbers of removed files are used again
 
 
 def _link_or_copy(path: Path, copy: Path) -> None:

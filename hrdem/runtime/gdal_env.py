@@ -126,7 +126,8 @@ def list_ignored_variables() -> list[str]:
 
 
 def _list_variables_to_hide() -> list[str]:
-    names = list(HIDDEN)
+    # those that are pinned too: rasterio would make them options of the program, which stay
+    names = [*HIDDEN, *(name for name in VALUES if name != "GDAL_CACHEMAX")]
     if BUNDLED_PROJ_DATA.exists():
         names += OWN_DATA
     return [name for name in names if name in os.environ]

@@ -220,6 +220,15 @@ def test_a_republished_version_is_not_the_latest_after_the_clock_was_set_back(
         assert parts.index.latest(VERSION.address) == new
 
 
+def test_a_size_that_no_file_has_is_not_recorded(tmp_path: Path) -> None:
+    """A server that reports it is refused by who reads the file."""
+    huge = SourceVersion.of("http://store.invalid/a.tif", '"1"', 10**19)
+    index = RangeIndex(tmp_path / INDEX, pytest.fail)
+    with pytest.raises(OSError, match="too large"):
+        index.mark_opened(huge)
+    index.close()
+
+
 class InterruptedBase:
     """A database whose lock another process holds, for as long as Ctrl-C is pressed."""
 

@@ -243,6 +243,9 @@ def test_threads_are_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GTIFF_POINT_GEO_IGNORE", "YES")
     with pinned_gdal(), thread_pool(1, "test") as pool:
         assert pool.submit(get_gdal_config, "GTIFF_POINT_GEO_IGNORE").result() == "NO"
+    monkeypatch.delenv("GTIFF_POINT_GEO_IGNORE")
+    with rasterio.Env():  # nor does the variable stay as an option when it is gone
+        assert get_gdal_config("GTIFF_POINT_GEO_IGNORE") is None
 
 
 def test_settings_of_the_program_return(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ from hrdem.runtime.memory import allocate_buffer
 from hrdem.runtime.redaction import redact_secrets, url_fingerprint
 
 _BEGINNING_RANGE = re.compile(r"bytes=0-(\d{1,19})")
-_BEGINNING_CONTENT_RANGE = re.compile(r"bytes 0-\d{1,18}/(\d{1,18})", re.IGNORECASE)
+_BEGINNING_CONTENT_RANGE = re.compile(r"bytes 0-\d{1,19}/(\d{1,19})", re.IGNORECASE)
 _CACHED_STATUSES = (403, 404, 405, 501)  # errors that decide what is requested next
 _MAX_SILENT_AGE_SECONDS = 24 * 3600.0  # older responses are reported, offline
 

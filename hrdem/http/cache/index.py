@@ -301,6 +301,8 @@ class RangeIndex:
             for attempt in range(2):
                 try:
                     return work(self._connect())
+                except OverflowError as exc:  # a size that no file has
+                    raise OSError(f"the index {self._path}: {exc}") from exc
                 except sqlite3.Error as exc:
                     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # without its details
                     if attempt or self._read_only or code not in DAMAGED_CODES:
