@@ -226,9 +226,10 @@ def _remove_if_undone(undo: contextlib.ExitStack, path: Path) -> None:
         undo.callback(remove)
 
 
-def _identify(path: Path) -> tuple[int, int, int]:
+def _identify(path: Path) -> tuple[int, ...]:
     found = path.stat()
-    return found.st_dev, found.st_ino, found.st_mtime_ns  # numbers of removed files are used again
+    # numbers of removed files are used again
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _link_or_copy(path: Path, copy: Path) -> None:
