@@ -188,7 +188,6 @@ COVERED_BY = {
     "hrdem.tiling.index.item_table": "tiling/test_write_index.py",
     "hrdem.tiling.lists": "tiling/test_features.py",
     "hrdem.tiling.plan_job": "cli/test_tile.py",
-    "hrdem.tiling.tile_job": "cli/test_tile.py",
 }
 
 # Private names that tests import or replace, until a public one takes their place.

@@ -21,6 +21,10 @@ R = TypeVar("R")
 _MAX_THREADS = 16  # requests of many small files
 
 
+class JobReplacedError(RequestError):
+    """A store holds another job than the one that is run, whose files are not to be replaced."""
+
+
 class TileState(StrEnum):
     """What there is of a tile.
 
@@ -100,16 +104,25 @@ def read_states(job: Job, store: OutputStore) -> dict[str, TileState]:
 
 
 def check_job(job: Job, store: OutputStore) -> None:
-    """Check that a store still holds a job, before a file of its tiles is written.
+    """Check that a store still holds a job, before a file is written into it.
 
     Raises:
-        RequestError: If another job took its place: its tiles are not to be replaced.
+        JobReplacedError: If another job took its place: its tiles are not to be replaced.
     """
     expected = format_hash(job.sha256)
     if store.read(JOB_NAME, len(expected)) != expected:
-        raise RequestError(
-            f"The job in {store.address} has been replaced by another one meanwhile: run it again."
-        )
+        raise job_replaced_error(store.address)
+
+
+def job_replaced_error(address: str) -> JobReplacedError:
+    """Return the error for a store that holds another job.
+
+    Args:
+        address: Address of the store.
+    """
+    return JobReplacedError(
+        f"The job in {address} has been replaced by another one meanwhile: run it again."
+    )
 
 
 def commit_item(job: Job, store: OutputStore, name: str, item: Mapping[str, Any]) -> bool:
@@ -125,7 +138,7 @@ def commit_item(job: Job, store: OutputStore, name: str, item: Mapping[str, Any]
         False if there was an item, of another worker.
 
     Raises:
-        RequestError: If another job took the place of this one.
+        JobReplacedError: If another job took the place of this one.
     """
     check_job(job, store)
     return store.write(f"{name}{ITEM_SUFFIX}", encode_json(item), if_absent=True)

@@ -14,8 +14,8 @@ from hrdem.output.provenance import describe_footprint, format_now, get_stac_pat
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.tiling.index.collection import add_collection_links
 from hrdem.tiling.job import Job, Tile
-from hrdem.tiling.journal import check_job, commit_item
-from hrdem.tiling.output_store import OutputStore
+from hrdem.tiling.journal import JobReplacedError, check_job, commit_item
+from hrdem.tiling.output_store import ITEM_SUFFIX, OutputStore
 from hrdem.tiling.task import OutcomeState, TileOutcome
 
 
@@ -32,7 +32,7 @@ def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> 
         context: Client, cache folder and memory limit.
 
     Raises:
-        RequestError: If another job took the place of this one in the store.
+        JobReplacedError: If another job took the place of this one in the store.
         HrdemError: As `hrdem.jobs.extract.run_plan` does, except for `NoDataError`.
     """
     began, cpu = time.monotonic(), time.process_time()
@@ -69,7 +69,11 @@ def make_tile(job: Job, tile: Tile, store: OutputStore, context: RunContext) -> 
         "hrdem:key": tile.key,
     }
     add_collection_links(item, job)
-    is_first = commit_item(job, store, tile.name, item)
+    try:
+        is_first = commit_item(job, store, tile.name, item)
+    except JobReplacedError:  # the raster may have replaced that of the other job
+        store.remove(f"{tile.name}{ITEM_SUFFIX}")  # which makes the tile again
+        raise
     state = OutcomeState.DONE if item["assets"] else OutcomeState.EMPTY
     received, _ = context.split_bytes(read, cached)
     return TileOutcome(

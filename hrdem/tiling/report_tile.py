@@ -21,10 +21,11 @@ from hrdem.http.run_context import RunContext
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.tiling.job import Job, Tile
+from hrdem.tiling.journal import JobReplacedError
 from hrdem.tiling.task import Report, TileFailure, TileOutcome, TileTask
 
 _FINAL = RequestError, NotCachedError, MissingLibraryError, SourceChangedError
-_STOPPING = OutputError, NotCachedError, MissingLibraryError
+_STOPPING = OutputError, NotCachedError, MissingLibraryError, JobReplacedError
 
 
 def report_tile(

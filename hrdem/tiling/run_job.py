@@ -15,7 +15,7 @@ from hrdem.tiling.dispatch import dispatch_tiles
 from hrdem.tiling.engines.protocol import Engine
 from hrdem.tiling.failures import Failure, write_failures
 from hrdem.tiling.job import Job, Tile
-from hrdem.tiling.journal import Journal, TileState, discard_lost_items
+from hrdem.tiling.journal import JobReplacedError, Journal, TileState, check_job, discard_lost_items
 from hrdem.tiling.output_store import OutputStore
 from hrdem.tiling.progress import JobMeter, JobProgress, OnJobProgress, ignore_job_progress
 from hrdem.tiling.task import OutcomeState, TileFailure
@@ -95,7 +95,8 @@ def run_job(
     """Make the tiles that a store lacks.
 
     A tile that fails three times is recorded with its reason, and the others are made. If a source
-    was republished, tiles that read it become stale, and the others are made.
+    was republished, tiles that read it become stale, and the others are made. If another job took
+    the place of this one, the run stops, and nothing is recorded.
 
     Args:
         job: The job, which the store holds.
@@ -128,8 +129,9 @@ def run_job(
     finally:
         if run.failures or journal.failures:
             try:
+                check_job(job, store)
                 write_failures(store, job.sha256, run.failures, part)
-            except OutputError as exc:  # the summary tells more than that the disk is full
+            except (JobReplacedError, OutputError) as exc:  # the summary says more
                 log.warning("Failed tiles are not recorded: %s", exc)
     return run.sum_up()
 

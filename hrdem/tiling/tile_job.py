@@ -22,6 +22,7 @@ from hrdem.tiling.job_file import decode_job, encode_job
 from hrdem.tiling.journal import (
     Journal,
     TileState,
+    check_job,
     create_job,
     read_journal,
     read_states,
@@ -224,7 +225,8 @@ class TileJob:
             What was made, what failed and why, and the exit code of the command line.
 
         Raises:
-            RequestError: If a parameter is invalid, or more would be read than ``max_download``.
+            RequestError: If a parameter is invalid, more would be read than ``max_download``, or
+                another process replaced the job during the run.
             OutputExistsError: If the output holds files that are not of this job.
             OutputError: If it cannot be written.
             MissingLibraryError: If a library for the client is not installed.
@@ -407,7 +409,12 @@ class TileJob:
             raise OutputError(f"{self.store.address} does not hold this job yet. Run it first.")
 
     def _update_index(self, part: tuple[int, int] | None, *, is_changed: bool) -> None:
-        """Write the indexes after a run; of parts, the one that completes the job does."""
+        """Write the indexes after a run; of parts, the one that completes the job does.
+
+        Raises:
+            JobReplacedError: If the store holds another job meanwhile: they would be of its tiles.
+        """
+        check_job(self.job, self.store)
         if not is_changed and COLLECTION_NAME in self.store.list_names():
             return
         states = self.status()

@@ -13,6 +13,7 @@ from hrdem.http.run_context import RunContext
 from hrdem.runtime.limits import DEFAULT_MAX_CACHE_BYTES, DEFAULT_MAX_MEMORY_BYTES
 from hrdem.tiling.job import Job
 from hrdem.tiling.job_file import decode_job
+from hrdem.tiling.journal import job_replaced_error
 from hrdem.tiling.make_tile import make_tile
 from hrdem.tiling.output_store import JOB_NAME, open_store
 from hrdem.tiling.report_tile import report_tile
@@ -75,9 +76,7 @@ def _read_job(address: str, sha256: str) -> Job:
         )
     job = decode_job(content)
     if job.sha256 != sha256:
-        raise RequestError(
-            f"The job in {address} has been replaced by another one meanwhile: run it again."
-        )
+        raise job_replaced_error(address)
     return job
 
 

@@ -24,9 +24,10 @@ from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import extract
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.tiling.engines.in_process import InProcessEngine
+from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.job_file import format_hash
-from hrdem.tiling.journal import TileState, create_job, read_journal, read_states
+from hrdem.tiling.journal import JobReplacedError, TileState, create_job, read_journal, read_states
 from hrdem.tiling.make_tile import make_tile
 from hrdem.tiling.output_store import open_store
 from hrdem.tiling.progress import JobProgress
@@ -168,6 +169,26 @@ def test_a_tile_without_a_valid_pixel_gets_an_item_and_no_raster(
     item = json.loads((folder / "south-west.stac.json").read_text())
     assert (item["assets"], item["properties"]["hrdem:empty"]) == ({}, True)
     assert read_states(work.job, open_store(folder))["south-west"] == TileState.EMPTY
+
+
+class Overtaken(FolderStore):
+    """Another job takes the place of this one, and makes its tile, during an upload."""
+
+    @contextlib.contextmanager
+    def write_file(self, name: str, *beside: str) -> Iterator[Path]:
+        with super().write_file(name, *beside) as path:
+            yield path
+            self.write("job.json", format_hash("6" * 64))
+            self.write("north-west.stac.json", b"{}")
+
+
+def test_a_raster_that_replaces_one_of_a_new_job_leaves_its_tile_to_make(work: InMemory) -> None:
+    """It stayed, under the item of the new job, which did not describe it."""
+    store = Overtaken(work.folder)
+    create_job(store, format_hash(work.job.sha256))
+    with pytest.raises(JobReplacedError):
+        make_tile(work.job, work.job.tile("north-west"), store, RunContext(work.http))
+    assert store.list_names().keys() == {"job.json", "north-west.tif"}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])

@@ -1,0 +1,81 @@
+"""What a user has of a job: runs that write their indexes, and nothing over those of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hrdem.http.run_context import RunContext
+from hrdem.request import tile_fields
+from hrdem.request.signature import complete
+from hrdem.tiling.failures import Failure, write_failures
+from hrdem.tiling.folder_store import FolderStore
+from hrdem.tiling.job import Job
+from hrdem.tiling.journal import JobReplacedError
+from hrdem.tiling.progress import JobProgress
+from hrdem.tiling.tile_job import TileJob
+from hrdem.tiling.tile_work import WorkerSettings
+from tests.stores import Store
+from tests.tiling import tilings
+
+LOST = Failure("failed", "TransferError", "The line is cut.", "", 3)
+
+
+@pytest.fixture
+def begin(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TileJob]:
+    """Return what begins a job, whose tiles are made in this process from sources in memory."""
+    tilings.publish_relief(store)
+    jobs: dict[str, Job] = {}
+
+    @contextmanager
+    def open_in_memory(settings: WorkerSettings) -> Iterator[tuple[Job, RunContext]]:
+        yield jobs[settings.sha256], RunContext(store)
+
+    def begin(old: TileJob | None = None, **params: object) -> TileJob:
+        job = tilings.make_job(store, **params)
+        number = len(jobs)
+        tiles = tuple(replace(each, key=f"{number:032}") for each in job.tiles)
+        job = replace(job, tiles=tiles, sha256=f"{number:064}")
+        jobs[job.sha256] = job
+        worker = complete(tile_fields.WORKER, {})
+        return TileJob(
+            job,
+            FolderStore(tmp_path / "out"),
+            worker,
+            is_saved=False,
+            replaces=old and old.job,
+        )
+
+    monkeypatch.setattr(WorkerSettings, "open", open_in_memory)
+    return begin
+
+
+def read_files(job: TileJob) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in job.store.root.glob("[!.]*")}
+
+
+def test_a_run_whose_job_is_replaced_stops_and_leaves_the_files_of_the_new_one(
+    begin: Callable[..., TileJob],
+) -> None:
+    """It computed all tiles in vain, and wrote indexes of its own over those of the new tiles."""
+    old = begin().save()
+    new = begin(old, resolution=5)
+    seen: list[JobProgress] = []
+    files: dict[str, bytes] = {}
+
+    def replace_it(progress: JobProgress) -> None:
+        seen.append(progress)
+        if progress.done == 1 and not files:
+            assert new.run(workers=0).exit_code == 0
+            write_failures(new.store, new.job.sha256, {"north-west": LOST})
+            files.update(read_files(new))
+
+    with pytest.raises(JobReplacedError, match="replaced by another one meanwhile"):
+        old.run(workers=0, on_progress=replace_it)
+    assert (seen[-1].done, seen[-1].failed) == (1, 1)
+    assert {"failed.json", "mosaic.vrt", "index.gti.gpkg"} < files.keys()
+    assert read_files(new) == files
