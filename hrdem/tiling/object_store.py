@@ -14,7 +14,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore as Bucket
 from obstore.store import from_url
 
-from hrdem.errors import OutputError
+from hrdem.errors import HrdemError, OutputError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import end_sentence, to_one_line
 
@@ -81,7 +81,8 @@ class ObjectStore:
         """Yield the path of a file to create; it is uploaded when the context ends."""
         with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
             path = Path(folder, name)
-            yield path
+            with self._translate_errors("written", name):
+                yield path
             for each in (*beside, name):
                 with self._translate_errors("written", each):
                     obstore.put(
@@ -110,7 +111,7 @@ class ObjectStore:
     def _translate_errors(self, done: str, name: str = "") -> Iterator[None]:
         try:
             yield
-        except OutputError:
+        except HrdemError:  # network errors are OSErrors too
             raise
         except (BaseError, FileNotFoundError) as exc:
             text = redact_secrets(str(exc).partition("\n\nDebug source")[0])

@@ -15,8 +15,13 @@ from hrdem.runtime.byte_sizes import format_size
 from hrdem.runtime.limits import DEFAULT_CONNECTIONS
 from hrdem.tiling.allowance import check_connections
 from hrdem.tiling.failures import read_failures
-from hrdem.tiling.index.collection import COLLECTION_NAME
-from hrdem.tiling.index.write_index import INDEX_NAMES, IndexSummary, write_index
+from hrdem.tiling.index.write_index import (
+    INDEX_NAMES,
+    IndexSummary,
+    has_current_indexes,
+    remove_indexes,
+    write_index,
+)
 from hrdem.tiling.job import Job, JobCost, Tile
 from hrdem.tiling.job_file import decode_job, encode_job
 from hrdem.tiling.journal import (
@@ -415,11 +420,12 @@ class TileJob:
             JobReplacedError: If the store holds another job meanwhile: they would be of its tiles.
         """
         check_job(self.job, self.store)
-        if not is_changed and COLLECTION_NAME in self.store.list_names():
-            return
         states = self.status()
-        is_last = part is None or not any(state in _LEFT for state in states.values())
-        if is_last and TileState.DONE in states.values():
+        if part is not None and any(state in _LEFT for state in states.values()):
+            return
+        if TileState.DONE not in states.values():
+            remove_indexes(self.store)
+        elif is_changed or not has_current_indexes(self.job, self.store, states):
             write_index(self.job, self.store, states)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hrdem.errors import OutputError
 from hrdem.http.run_context import RunContext
 from hrdem.request import tile_fields
 from hrdem.request.signature import complete
@@ -35,10 +36,14 @@ def begin(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     def open_in_memory(settings: WorkerSettings) -> Iterator[tuple[Job, RunContext]]:
         yield jobs[settings.sha256], RunContext(store)
 
-    def begin(old: TileJob | None = None, **params: object) -> TileJob:
+    def begin(
+        old: TileJob | None = None, without: str = "", key: str = "", **params: object
+    ) -> TileJob:
         job = tilings.make_job(store, **params)
         number = len(jobs)
-        tiles = tuple(replace(each, key=f"{number:032}") for each in job.tiles)
+        tiles = tuple(
+            replace(each, key=key or f"{number:032}") for each in job.tiles if each.name != without
+        )
         job = replace(job, tiles=tiles, sha256=f"{number:064}")
         jobs[job.sha256] = job
         worker = complete(tile_fields.WORKER, {})
@@ -79,3 +84,71 @@ def test_a_run_whose_job_is_replaced_stops_and_leaves_the_files_of_the_new_one(
     assert (seen[-1].done, seen[-1].failed) == (1, 1)
     assert {"failed.json", "mosaic.vrt", "index.gti.gpkg"} < files.keys()
     assert read_files(new) == files
+
+
+def test_an_update_that_only_drops_tiles_drops_them_from_the_indexes(
+    begin: Callable[..., TileJob],
+) -> None:
+    job = begin(key="k")
+    assert job.run(workers=0).progress.done == 4
+    fewer = begin(job, without="south-west", key="k")
+    assert fewer.run(workers=0).progress.done == 0
+    assert not {"south-west.tif", "south-west.stac.json"} & read_files(fewer).keys()
+    for name in ("collection.json", "mosaic.vrt", "index.gti.gpkg"):
+        assert b"north-west" in (fewer.store.read(name) or b"")
+        assert b"south-west" not in (fewer.store.read(name) or b"")
+
+
+def test_a_job_whose_tiles_are_all_dropped_has_no_indexes(begin: Callable[..., TileJob]) -> None:
+    job = begin()
+    job.run(workers=0)
+    job.store.write("items.parquet", b"items")
+    empty = begin(job)
+    empty = replace(
+        empty, job=replace(empty.job, tiles=tuple(t for t in empty.tiles if t.is_empty))
+    )
+    empty.run(workers=0)
+    assert read_files(empty).keys() == {"job.json"}
+
+
+def test_removed_indexes_are_written_again_and_others_stay_as_they_are(
+    begin: Callable[..., TileJob],
+) -> None:
+    job = begin().save()
+    job.run(workers=0)
+    paths = [job.store.root / name for name in ("collection.json", "index.gti.gpkg", "mosaic.vrt")]
+    written = [path.stat().st_mtime_ns for path in paths]
+    job.run(workers=0)
+    assert [path.stat().st_mtime_ns for path in paths] == written
+    for path in paths:
+        path.unlink()
+        job.run(workers=0)
+        assert path.exists()
+
+
+def test_a_table_of_items_does_not_outlast_them(begin: Callable[..., TileJob]) -> None:
+    job = begin().save()
+    job.run(workers=0)
+    job.store.write("items.parquet", b"of the tiles before")
+    job.store.remove("south-west.tif")
+    job.run(workers=0)
+    assert "items.parquet" not in read_files(job)
+
+
+def test_a_full_temporary_folder_is_named_and_the_next_run_writes_the_indexes(
+    begin: Callable[..., TileJob],
+) -> None:
+    """It was a defect of hrdem, and the next run took the indexes for written."""
+    resource = pytest.importorskip("resource", reason="limits the sizes of files")
+    job = begin().save()
+    job.run(workers=0)
+    job.store.remove("index.gti.gpkg")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"^index\.gti\.gpkg cannot .* set TMPDIR"):
+            job.run(workers=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    job.run(workers=0)
+    assert {"index.gti.gpkg", "mosaic.vrt"} < read_files(job).keys()

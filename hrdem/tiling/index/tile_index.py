@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import shapely
 from hrdem.output.provenance import make_datum_tags
 from hrdem.output.vrt import format_output_crs, get_gdal_type
 from hrdem.runtime.gdal_env import pinned_pyogrio
+from hrdem.runtime.pyogrio_errors import translate_pyogrio_errors
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.output_store import RASTER_SUFFIX
 
@@ -29,6 +29,9 @@ def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
         job: The job.
         tiles: Those of its tiles that have a raster.
         path: Path of a file to create.
+
+    Raises:
+        OutputError: If the folder for temporary files has no room for it.
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only indexes need it)
 
@@ -36,8 +39,13 @@ def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
     bounds = np.array([job.plan.grid.crop(tile.window).bounds for tile in tiles]).reshape(-1, 4)
     names = np.array([tile.name for tile in tiles], object)
     fields = [np.array([f"{name}{RASTER_SUFFIX}" for name in names], object), names]
+    advice = f"Free space in {tempfile.gettempdir()}, or set TMPDIR to another folder."
     # SQLite needs locks, which a folder on a file server may not have
-    with tempfile.TemporaryDirectory(prefix="hrdem-") as folder, pinned_pyogrio():
+    with (
+        translate_pyogrio_errors(TILE_INDEX_NAME, advice),
+        tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
+        pinned_pyogrio(),
+    ):
         local = Path(folder, TILE_INDEX_NAME)
         pyogrio.raw.write(
             local,
@@ -50,7 +58,8 @@ def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
             driver="GPKG",
             layer_metadata=_describe_raster(job, crs),
         )
-        shutil.copyfile(local, path)
+        content = local.read_bytes()
+    path.write_bytes(content)
 
 
 def _describe_raster(job: Job, crs: str) -> dict[str, str]:
