@@ -158,14 +158,15 @@ def _show_summary(job: hrdem.TileJob, summary: JobSummary, states: Mapping[str, 
     made = summary.progress
     rows = [("output", job.store.address), ("tiles", _count_states(states))]
     if not made.tiles and not summary.failures:
-        show.lines(*rows, ("made", "nothing, as nothing is missing"))
-        return
-    show.lines(
-        *rows,
-        ("made", f"{_count(made.done)}, {format_size(made.written_bytes)}"),
-        ("download", format_size(made.received_bytes)),
-        ("time", f"{made.seconds:.1f} s"),
-    )
+        reason = "no tile has failed" if summary.missing else "nothing is missing"
+        show.lines(*rows, ("made", f"nothing, as {reason}"))
+    else:
+        show.lines(
+            *rows,
+            ("made", f"{_count(made.done)}, {format_size(made.written_bytes)}"),
+            ("download", format_size(made.received_bytes)),
+            ("time", f"{made.seconds:.1f} s"),
+        )
     if summary.failed:
         log.warning(
             "%s could not be made: %s. `hrdem tile retry` tries again.",
@@ -176,6 +177,12 @@ def _show_summary(job: hrdem.TileJob, summary: JobSummary, states: Mapping[str, 
             "Sources of %s were republished since they were planned: %s. `update=True` plans and "
             "makes them anew.",
             _count(len(summary.stale)), _list_names(summary.stale),
+        )  # fmt: skip
+    if summary.missing:
+        log.warning(
+            "%s still missing, as only failed ones were made. The command that began the job makes "
+            "the rest.",
+            _count(summary.missing),
         )  # fmt: skip
     if summary.stopped:
         log.warning("The run stopped early: %s", summary.stopped)

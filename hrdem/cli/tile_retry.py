@@ -22,7 +22,8 @@ from hrdem.request import tile_fields
 def command(*, output: str, demo: bool, json: bool, **params: Any) -> int:
     """Make the tiles again that failed in the last run of a job.
 
-    The command that began the job also makes those that are missing.
+    The command that began the job also makes those that are missing; as long as there are any, the
+    exit code is 3.
 
     \b
       hrdem tile retry slopes

@@ -46,16 +46,19 @@ def get_failures_name(part: tuple[int, int] | None = None) -> str:
 
 
 def list_failure_records(names: Mapping[str, int]) -> list[str]:
-    """Return the names of records in a listing of a store.
+    """Return the names of records in a listing of a store; those of parts are the last.
 
     Args:
         names: Sizes by name, from `OutputStore.list_names`.
     """
-    return [name for name in names if _RECORD.fullmatch(name)]
+    records = (name for name in names if _RECORD.fullmatch(name))
+    return sorted(records, key=lambda name: (name != get_failures_name(), name))
 
 
 def read_failures(store: OutputStore, sha256: str, names: Mapping[str, int]) -> dict[str, Failure]:
     """Read the records of all runs of a job.
+
+    Where two name one tile, that of a part is the later one: a run of all tiles removes them.
 
     Args:
         store: The job's store.
@@ -95,6 +98,8 @@ def write_failures(
 ) -> None:
     """Write the record of a run; without failures it is removed.
 
+    That of all tiles takes the place of those of parts.
+
     Args:
         store: The job's store.
         sha256: Hash of the job.
@@ -105,9 +110,19 @@ def write_failures(
         OutputError: If it cannot be written.
     """
     name = get_failures_name(part)
-    if not failures:
+    if failures:
+        _write_record(store, name, sha256, failures)
+    else:
         store.remove(name)
-        return
+    if part is None:
+        for record in list_failure_records(store.list_names()):
+            if record != name:
+                store.remove(record)
+
+
+def _write_record(
+    store: OutputStore, name: str, sha256: str, failures: Mapping[str, Failure]
+) -> None:
     tiles = {tile: asdict(failures[tile]) for tile in sorted(failures)}
     document = {"schema_version": SCHEMA_VERSION, "job": sha256, "tiles": tiles}
     store.write(name, f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode())

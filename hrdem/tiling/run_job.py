@@ -34,6 +34,7 @@ class JobSummary:
             had failed.
         empty: Tiles of these that turned out to have no valid pixel.
         kept: Tiles that another run made meanwhile.
+        missing: Tiles that are still missing, as only failed ones were made.
         cpu_seconds: Time of the workers' processors.
         failures: Why tiles were not made, by name.
         stopped: Why it ended before all tiles had been tried; empty if it did not.
@@ -42,6 +43,7 @@ class JobSummary:
     progress: JobProgress
     empty: int
     kept: int
+    missing: int
     cpu_seconds: float
     failures: dict[str, Failure]
     stopped: str
@@ -58,12 +60,13 @@ class JobSummary:
 
     @property
     def exit_code(self) -> ExitCode:
-        """7 if the store cannot be written, 6 if a source changed, 3 if tiles failed, else 0."""
+        """7 if the store cannot be written, 6 if a source changed, 3 if tiles are left, else 0."""
         if any(each.exit_code == ExitCode.OUTPUT for each in self.failures.values()):
             return ExitCode.OUTPUT
         if self.stale:
             return ExitCode.SOURCE_CHANGED
-        return ExitCode.INCOMPLETE if self.failures or self.stopped else ExitCode.COMPLETE
+        is_complete = not (self.failures or self.stopped or self.missing)
+        return ExitCode.COMPLETE if is_complete else ExitCode.INCOMPLETE
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON-ready values."""
@@ -74,6 +77,7 @@ class JobSummary:
             **counts,
             "empty": self.empty,
             "kept": self.kept,
+            "missing": self.missing,
             "cpu_seconds": round(self.cpu_seconds, 3),
             "failed_tiles": reasons,
             "stale_tiles": self.stale,
@@ -117,8 +121,9 @@ def run_job(
     connections = _share_connections(connections, part)
     tiles = job.tiles if part is None else select_part(job.tiles, part)
     discard_lost_items(job, store, journal.lost)
-    chosen = {tile.name: tile.size for tile in journal.list_left(tiles, only_failed=only_failed)}
-    run = _Run(job, chosen, on_progress)
+    left = journal.list_left(tiles)
+    chosen = {tile.name: tile.size for tile in journal.list_left(left, only_failed=only_failed)}
+    run = _Run(job, chosen, on_progress, missing=len(left) - len(chosen))
     run.failures |= {
         tile.name: journal.failures[tile.name]
         for tile in tiles
@@ -128,9 +133,12 @@ def run_job(
         run.make_tiles(engine, Allowance(connections))
     finally:
         if run.failures or journal.failures:
+            untried = {
+                name: journal.failures[name] for name in run.left if name in journal.failures
+            }
             try:
                 check_job(job, store)
-                write_failures(store, job.sha256, run.failures, part)
+                write_failures(store, job.sha256, run.failures | untried, part)
             except (JobReplacedError, OutputError) as exc:  # the summary says more
                 log.warning("Failed tiles are not recorded: %s", exc)
     return run.sum_up()
@@ -178,15 +186,21 @@ class _Run:
         job: The job.
         sizes: Bytes of source tiles of each tile to make, by its name.
         on_progress: Called at the beginning, and whenever a tile has ended.
+        missing: Number of tiles that are missing and not among them.
 
     Attributes:
         failures: Why tiles were not made, by name.
+        left: Names of the tiles that have not ended.
     """
 
-    def __init__(self, job: Job, sizes: dict[str, int], on_progress: OnJobProgress) -> None:
+    def __init__(
+        self, job: Job, sizes: dict[str, int], on_progress: OnJobProgress, missing: int
+    ) -> None:
         self.failures: dict[str, Failure] = {}
+        self.left = set(sizes)
         self._job = job
         self._sizes = sizes
+        self._missing = missing
         self._meter = JobMeter(sizes, on_progress)
         self._states: collections.Counter[OutcomeState] = collections.Counter()
         self._cpu_seconds = 0.0
@@ -196,6 +210,7 @@ class _Run:
         """Make the tiles, and count each that has ended."""
         for ended in dispatch_tiles(self._sizes, engine, allowance, self._find_stale):
             report = ended.report
+            self.left.discard(report.name)
             if isinstance(report, TileFailure):
                 self._record(report, ended.tries)
             else:
@@ -211,6 +226,7 @@ class _Run:
             progress=self._meter.progress,
             empty=self._states[OutcomeState.EMPTY],
             kept=self._states[OutcomeState.KEPT],
+            missing=self._missing,
             cpu_seconds=self._cpu_seconds,
             failures=self.failures,
             stopped=self._stopped,

@@ -267,6 +267,12 @@ def test_failed_and_stale_tiles_are_told_with_reasons_and_only_failed_ones_are_t
     assert document["counts"] == {"done": 1, "missing": 2, "stale": 1}
     assert document["tiles"]["A_B"] == "done"
 
+    (Path("dems") / "failed.json").unlink()
+    assert run(["tile", "retry", "dems", "--workers", "0"]) == 3
+    printed = capsys.readouterr()
+    assert "nothing, as no tile has failed" in printed.out
+    assert "3 tiles still missing, as only failed ones were made." in printed.err
+
     assert run(["tile", "index", "dems"]) == 0
     assert "file       index.gti.gpkg" in capsys.readouterr().out
 

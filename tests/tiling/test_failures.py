@@ -32,6 +32,19 @@ def test_a_record_without_failures_is_removed(tmp_path: Path) -> None:
     assert store.list_names() == {}
 
 
+def test_the_later_of_two_records_of_a_tile_counts(tmp_path: Path) -> None:
+    """The one that the system listed last did."""
+    store = open_store(tmp_path)
+    write_failures(store, "a" * 64, {"x": CHANGED})
+    write_failures(store, "a" * 64, {"x": LOST}, part=(1, 2))
+    for names in (listed := store.list_names(), dict(reversed(listed.items()))):
+        assert read_failures(store, "a" * 64, names) == {"x": LOST}
+    write_failures(store, "a" * 64, {"x": CHANGED})
+    assert read_failures(store, "a" * 64, store.list_names()) == {"x": CHANGED}
+    write_failures(store, "a" * 64, {}, part=None)
+    assert store.list_names() == {}
+
+
 def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.write("failed.json", b'{"job": "a", "tiles": {"x": {"why": "?"}}}')

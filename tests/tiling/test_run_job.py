@@ -24,6 +24,7 @@ from hrdem.http.run_context import RunContext
 from hrdem.jobs.extract import extract
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.tiling.engines.in_process import InProcessEngine
+from hrdem.tiling.failures import Failure, write_failures
 from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.job_file import format_hash
@@ -112,6 +113,43 @@ def test_a_tile_that_fails_three_times_is_recorded_and_the_others_are_made(work:
     work.fail = lambda _: None
     assert work.run().progress.done == 1
     assert not (work.folder / "failed.json").exists()
+
+
+@pytest.mark.parametrize("how", ["an interrupt", "a full disk"])
+def test_a_retry_that_does_not_get_to_the_end_forgets_no_failed_tile(
+    work: InMemory, how: str
+) -> None:
+    """They became missing, and the next retry had nothing to do."""
+    store = open_store(work.folder)
+    create_job(store, format_hash(work.job.sha256))
+    lost = Failure("failed", "TransferError", "The line is cut.", "", 3)
+    write_failures(store, work.job.sha256, dict.fromkeys(QUARTERS, lost))
+    if how == "an interrupt":
+
+        def interrupt(progress: JobProgress) -> None:
+            if progress.done == 1:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            work.run(only_failed=True, on_progress=interrupt)
+    else:
+        full = OutputError("The disk is full.")
+        work.fail = lambda name: full if name != QUARTERS[0] else None
+        assert work.run(only_failed=True).exit_code == ExitCode.OUTPUT
+    work.fail = lambda _: None
+    assert work.run(only_failed=True).progress.done == 3
+    assert not (work.folder / "failed.json").exists()
+
+
+def test_a_retry_is_not_complete_while_tiles_are_missing(work: InMemory) -> None:
+    store = open_store(work.folder)
+    lost = Failure("failed", "TransferError", "The line is cut.", "", 3)
+    write_failures(store, work.job.sha256, {QUARTERS[0]: lost})
+    for made in (1, 0):
+        summary = work.run(only_failed=True)
+        assert (summary.progress.done, summary.missing) == (made, 3)
+        assert summary.exit_code == ExitCode.INCOMPLETE
+    assert work.run().exit_code == ExitCode.COMPLETE
 
 
 def test_tiles_of_a_republished_source_are_stale_and_stay_so(work: InMemory) -> None:
