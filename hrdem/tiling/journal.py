@@ -168,14 +168,15 @@ def replace_job(store: OutputStore, old: Job, new: Job, document: bytes) -> None
 
 
 def _remove_outdated(store: OutputStore, old: Job, new: Job) -> None:
-    """Remove the items that a new job does not vouch for, rasters without a tile, and failures."""
+    """Remove items that a new job does not vouch for, files that it will not replace, failures."""
     names = store.list_names()
     keys = {tile.name: tile.key for tile in new.tiles}
     written = {tile.name for tile in new.tiles if not tile.is_empty}
     changed = [tile.name for tile in old.tiles if keys.get(tile.name) != tile.key]
     _remove(store, names, [f"{name}{ITEM_SUFFIX}" for name in changed])
-    gone = (name for name in changed if name not in written)
-    _remove(store, names, [file for name in gone for file in old.list_files(name)])
+    kept = {file for name in written for file in new.list_files(name)}
+    gone = (file for name in changed for file in old.list_files(name) if file not in kept)
+    _remove(store, names, gone)
     _remove(store, names, list_failure_records(names))
 
 

@@ -132,6 +132,18 @@ def test_an_update_keeps_the_tiles_that_would_be_the_same(job: Job, store: Folde
     assert not {"orphan.tif", "orphan.source.tif"} & names.keys()
 
 
+def test_an_update_without_layers_leaves_none_beside_the_new_tiles(
+    job: Job, store: FolderStore
+) -> None:
+    """They stayed there, of the pixels before."""
+    tiles = tuple(replace(tile, key="new") for tile in job.tiles)
+    plan = SimpleNamespace(request=SimpleNamespace(source_layers=()))
+    replace_job(store, job, replace(job, plan=plan, tiles=tiles, sha256="2"), THE_NEW_JOB)
+    left = store.list_names().keys()
+    assert "changed.tif" in left  # until it is replaced
+    assert not {name for name in left if name.endswith(".source.tif")}
+
+
 def test_an_update_that_is_cut_off_leaves_no_false_tile(
     job: Job, store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
