@@ -15,6 +15,7 @@ from hrdem.tiling.task import Report, TileOutcome, TileTask
 MAX_TRIES = 3  # of a tile
 FIRST_WAIT_SECONDS = 2.0  # before another try, if no other tile is left; the client has waited, too
 MAX_LOST_IN_ROW = 10  # tiles that failed for good without any that was made, before the run stops
+MAX_OUTAGES_IN_ROW = 10  # tries without any tile that was made, before no others are begun
 _STEP_SECONDS = 1.0  # after which workers and tiles to try again are looked at
 IDLE_SECONDS = 0.1
 
@@ -45,15 +46,29 @@ class _Queue:
     def __bool__(self) -> bool:
         return bool(self._names or self._later)
 
-    def next(self) -> str | None:
-        """Return the next tile, which stays queued; None if none is due."""
-        if not self._names and self._later and self._later[0][0] <= time.monotonic():
-            self._names.append(heapq.heappop(self._later)[1])
-        return self._names[0] if self._names else None
+    @property
+    def has_failed(self) -> bool:
+        """Whether there are tiles to try again."""
+        return bool(self._later)
 
-    def begin(self) -> None:
-        """Remove the next tile."""
-        self.tries[self._names.popleft()] += 1
+    def next(self, *, only_failed: bool = False) -> str | None:
+        """Return the next tile, which stays queued; None if none is due.
+
+        Args:
+            only_failed: Whether it is one that has failed before.
+        """
+        if self._names and not only_failed:
+            return self._names[0]
+        is_due = self._later and self._later[0][0] <= time.monotonic()
+        return self._later[0][1] if is_due else None
+
+    def begin(self, name: str) -> None:
+        """Remove the tile that was the next one."""
+        self.tries[name] += 1
+        if self._names and self._names[0] == name:
+            self._names.popleft()
+        else:
+            heapq.heappop(self._later)
 
     def add_again(self, name: str) -> None:
         """Add a tile that failed: after all others, and not at once."""
@@ -83,7 +98,8 @@ def dispatch_tiles(
 ) -> Generator[Ended]:
     """Make tiles, and yield each when it has ended for good; tiles in no order.
 
-    A tile that fails is tried again after all others. If a source changed, the tiles that read it
+    A tile that fails is tried again after all others; but if nothing can be fetched, before all
+    others, so that the run stops soon if that lasts. If a source changed, the tiles that read it
     and have not begun are stale; tiles in progress find that out themselves.
 
     Args:
@@ -96,9 +112,10 @@ def dispatch_tiles(
         HrdemError: If the engine fails.
     """
     queue = _Queue(names)
-    lost_in_row = 0
+    lost_in_row = outages_in_row = 0
     while queue or allowance.in_progress:
-        _begin_tiles(queue, engine, allowance)
+        is_outage = outages_in_row >= MAX_OUTAGES_IN_ROW
+        _begin_tiles(queue, engine, allowance, is_outage=is_outage)
         if not allowance.in_progress:  # no worker yet, or no tile is due
             time.sleep(IDLE_SECONDS)
             continue
@@ -106,9 +123,10 @@ def dispatch_tiles(
             allowance.give_back(report.name, report.throttled)
             tries = queue.tries[report.name]
             if isinstance(report, TileOutcome):
-                lost_in_row = 0
+                lost_in_row = outages_in_row = 0
                 yield Ended(report, tries)
                 continue
+            outages_in_row += report.is_outage
             if report.can_retry and tries < MAX_TRIES:
                 queue.add_again(report.name)
                 continue
@@ -122,12 +140,14 @@ def dispatch_tiles(
                     yield Ended(replace(report, name=name), 0)
 
 
-def _begin_tiles(queue: _Queue, engine: Engine, allowance: Allowance) -> None:
-    """Begin as many tiles as workers and connections allow."""
+def _begin_tiles(queue: _Queue, engine: Engine, allowance: Allowance, *, is_outage: bool) -> None:
+    """Begin as many tiles as workers and connections allow; in an outage, those that failed."""
     capacity = engine.capacity
-    while capacity and (name := queue.next()) is not None:
-        connections = allowance.take(name, capacity)
-        if not connections:
+    while capacity:
+        only_failed = is_outage and bool(queue.has_failed or allowance.in_progress)
+        name = queue.next(only_failed=only_failed)
+        connections = 0 if name is None else allowance.take(name, capacity)
+        if name is None or not connections:
             return
-        queue.begin()
+        queue.begin(name)
         engine.submit(TileTask(name, connections, engine.keeps_connections))

@@ -9,7 +9,12 @@ import pytest
 
 from hrdem.tiling import dispatch
 from hrdem.tiling.allowance import Allowance
-from hrdem.tiling.dispatch import MAX_LOST_IN_ROW, MAX_TRIES, dispatch_tiles
+from hrdem.tiling.dispatch import (
+    MAX_LOST_IN_ROW,
+    MAX_OUTAGES_IN_ROW,
+    MAX_TRIES,
+    dispatch_tiles,
+)
 from hrdem.tiling.task import Report, TileFailure, TileOutcome, TileTask
 
 
@@ -96,6 +101,49 @@ def test_without_a_line_the_run_stops_before_every_tile_has_failed() -> None:
     names = [f"{number:02}" for number in range(50)]
     found = list(dispatch_tiles(names, engine, Allowance(1)))
     assert [each.stops for each in found] == [False] * (MAX_LOST_IN_ROW - 1) + [True]
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_without_a_line_the_first_tiles_get_their_tries_and_most_are_not_begun(
+    workers: int,
+) -> None:
+    """Each was tried twice before the run stopped: hours, of thousands."""
+    engine = Engine(workers, lambda name, _: lost(name, is_outage=True))
+    names = [f"{number:04}" for number in range(5_000)]
+    found = list(dispatch_tiles(names, engine, Allowance(16)))
+    assert any(each.stops for each in found)
+    most = MAX_OUTAGES_IN_ROW + workers - 1
+    assert len(set(engine.begun)) <= most
+    assert len(engine.begun) <= MAX_TRIES * most
+
+
+def test_a_short_storm_loses_no_tile() -> None:
+    tries = 0
+
+    def script(name: str, _: int) -> Report:
+        nonlocal tries
+        tries += 1
+        is_storm = 5 <= tries < 25 or name == "07"  # which has a storm of its own
+        return lost(name, is_outage=True) if is_storm else TileOutcome(name)
+
+    engine = Engine(4, script)
+    names = [f"{number:02}" for number in range(40)]
+    found = list(dispatch_tiles(names, engine, Allowance(16)))
+    assert sorted(each.report.name for each in found) == names
+    assert [each.report.name for each in found if each.report != TileOutcome(each.report.name)] == [
+        "07"
+    ]
+    assert engine.most == 4
+
+
+def test_others_are_begun_in_an_outage_when_no_tile_is_left_to_try_again() -> None:
+    def script(name: str, tries: int) -> Report:
+        is_first = tries == 1
+        is_lost = name <= "j"
+        return lost(name, is_outage=is_first, can_retry=is_first) if is_lost else TileOutcome(name)
+
+    found = list(dispatch_tiles("abcdefghijklmnop", Engine(1, script), Allowance(1)))
+    assert [each.report for each in found[10:]] == [TileOutcome(name) for name in "klmnop"]
 
 
 def test_a_full_disk_stops_the_run() -> None:
