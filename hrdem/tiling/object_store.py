@@ -17,6 +17,7 @@ from obstore.store import from_url
 from hrdem.errors import HrdemError, OutputError
 from hrdem.runtime.redaction import redact_secrets
 from hrdem.runtime.text import end_sentence, to_one_line
+from hrdem.runtime.threads import map_in_order, thread_pool
 
 _PART_BYTES = 8 * 2**20  # of a multipart upload, which may have 10,000 of them
 _MAX_PARTS_IN_FLIGHT = 4
@@ -79,19 +80,13 @@ class ObjectStore:
     @contextlib.contextmanager
     def write_file(self, name: str, *beside: str) -> Iterator[Path]:
         """Yield the path of a file to create; it is uploaded when the context ends."""
-        with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
+        with tempfile.TemporaryDirectory(prefix="hrdem-", ignore_cleanup_errors=True) as folder:
             path = Path(folder, name)
             with self._translate_errors("written", name):
                 yield path
-            for each in (*beside, name):
-                with self._translate_errors("written", each):
-                    obstore.put(
-                        self._bucket,
-                        each,
-                        Path(folder, each),
-                        chunk_size=_PART_BYTES,
-                        max_concurrency=_MAX_PARTS_IN_FLIGHT,
-                    )
+            with thread_pool(1, "upload") as pool:  # obstore does not notice an interrupt
+                for _ in map_in_order(pool, self._upload, map(path.with_name, (*beside, name)), 1):
+                    pass
 
     @contextlib.contextmanager
     def read_file(self, name: str) -> Iterator[Path]:
@@ -102,6 +97,16 @@ class ObjectStore:
                 for chunk in obstore.get(self._bucket, name).stream(min_chunk_size=_PART_BYTES):
                     file.write(chunk)
             yield path
+
+    def _upload(self, path: Path) -> None:
+        with self._translate_errors("written", path.name):
+            obstore.put(
+                self._bucket,
+                path.name,
+                path,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_MAX_PARTS_IN_FLIGHT,
+            )
 
     @property
     def _bucket(self) -> Bucket:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import pickle
+import socket
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
-from obstore.store import MemoryStore
+from obstore.store import MemoryStore, S3Store
 
 from hrdem.errors import OutputError
 from hrdem.tiling import object_store
 from hrdem.tiling.object_store import ObjectStore
+
+MAX_END_SECONDS = 5  # of an upload that is interrupted
 
 
 @pytest.fixture
@@ -56,6 +63,36 @@ def test_a_file_that_fails_is_not_uploaded(store: ObjectStore) -> None:
     with pytest.raises(ZeroDivisionError), store.write_file("a.tif") as path:
         fail(path)
     assert store.list_names() == {}
+
+
+def write_and_interrupt_soon(path: Path) -> None:
+    path.write_bytes(b"raster")
+    threading.Timer(0.1, _thread.interrupt_main).start()
+
+
+def test_an_upload_that_is_interrupted_leaves_no_local_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process was killed before the server answered, and TMPDIR kept each of its rasters."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        bucket = S3Store(
+            "bucket",
+            endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            access_key_id="a",
+            secret_access_key="b",
+            client_options={"allow_http": True, "timeout": f"{2 * MAX_END_SECONDS}s"},
+            retry_config={"max_retries": 0},
+        )
+        monkeypatch.setattr(object_store, "connect", lambda _address: bucket)
+        began = time.monotonic()
+        with (
+            pytest.raises(KeyboardInterrupt),
+            ObjectStore("s3://bucket/tiles").write_file("a.tif") as path,
+        ):
+            write_and_interrupt_soon(path)
+        assert time.monotonic() - began < MAX_END_SECONDS
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_object_is_named(store: ObjectStore) -> None:
