@@ -156,6 +156,8 @@ def _parse_request(values: Mapping[str, Any], scheme: str) -> tuple[Request, tup
     """Return the request of the whole, and the features, if each gets a file."""
     left = [field for field in fields.REQUEST if field.name not in values]
     every = {**values, **complete(left, {"via": "cog"})}
+    if every["vertical_grid"] is not None:  # the same file for a run from another folder
+        every["vertical_grid"] = Path(every["vertical_grid"]).resolve()
     has_list = any(values[name] is not None for name in _LISTS)
     if scheme != FEATURES and values["where"] is None and not has_list:
         parsed = parse_aoi(**select(values, area_fields.AREA))
@@ -198,7 +200,7 @@ def _describe(request: Request, scheme: str, options: JobOptions) -> dict[str, A
         "overlap": options.overlap,
         "overviews": options.overviews,
     }
-    return {**request.as_dict(), **own}
+    return {**request.as_dict(), "vertical_grid": request.vertical_grid, **own}
 
 
 def _show(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import shapely
 import hrdem
 from hrdem.cli.main import run
 from hrdem.demo import Addresses
+from hrdem.demo.shifts import shift_grid
 from hrdem.tiling.failures import Failure, write_failures
 from tests.geopackages import write_layer
 from tests.misbehaving import Reply, ServerRequest, forward, misbehaving
@@ -275,6 +277,32 @@ def test_failed_and_stale_tiles_are_told_with_reasons_and_only_failed_ones_are_t
 
     assert run(["tile", "index", "dems"]) == 0
     assert "file       index.gti.gpkg" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_grid_of_shifts_is_the_same_file_from_any_folder(
+    demo: Addresses,
+    basins: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its path was frozen as it was typed: the next run, and those that verify, did not find it."""
+    with shift_grid() as grid:
+        for name in ("shifts.tif", "others.tif"):
+            shutil.copy(grid, name)
+    where = Path.cwd()
+    command = [
+        *("--aoi", str(where / basins), "--name-by", "NAME", "--where", "fid = 1"),
+        *("--product", "dtm", "--vertical-datum", "CGVD28", "-o", str(where / "dems")),
+        "--no-cache",
+    ]
+    assert tile(demo, *command, "--vertical-grid", "shifts.tif", "--plan-only") == 0
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert tile(demo, *command, "--vertical-grid", "../others.tif") == 7
+    assert "vertical_grid is " in capsys.readouterr().err
+    assert tile(demo, *command, "--vertical-grid", "../shifts.tif") == 0
+    assert run(["tile", "verify", str(where / "dems"), "--samples", "1", "--no-cache"]) == 0
 
 
 @pytest.mark.slow
