@@ -127,7 +127,6 @@ COVERED_BY = {
     "hrdem.legacy.comparison": "jobs/test_legacy_compare.py",
     "hrdem.legacy_api": "cli/test_legacy_check.py",
     "hrdem.lists_api": "app/test_choices.py",
-    "hrdem.output.check_raster": "jobs/test_verify.py",
     "hrdem.output.citation": "jobs/test_verify.py",
     "hrdem.output.overviews": "output/test_cog.py",
     "hrdem.output.pam": "jobs/test_preview.py",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hrdem.errors import NetworkError, RequestError
+from hrdem.errors import NetworkError, OutputError, RequestError
 from hrdem.http.allowed_hosts import HostPolicy
 from hrdem.http.cache.client import CachingClient
 from hrdem.http.cache.store import Cache
@@ -120,9 +120,20 @@ class ClientSettings:
 
     @contextlib.contextmanager
     def data_dir(self) -> Iterator[Path]:
-        """Yield a folder for other files to cache: that of the cache, or a temporary one."""
+        """Yield a folder for other files to cache: that of the cache, or a temporary one.
+
+        Raises:
+            OutputError: If a temporary one cannot be created.
+        """
         if self.uses_cache:
             yield self.cache.folder
             return
-        with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
+        try:
+            temporary = tempfile.TemporaryDirectory(prefix="hrdem-")
+        except OSError as exc:
+            raise OutputError(
+                f"No folder for temporary files can be created: {exc.strerror or exc}. Set TMPDIR "
+                "to a folder that can be written, or leave `no_cache` out."
+            ) from exc
+        with temporary as folder:
             yield Path(folder)

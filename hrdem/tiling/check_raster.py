@@ -10,6 +10,7 @@ import rasterio
 
 from hrdem.output.check_raster import DescribedRaster, check_grid, describe_unreadable
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, raise_if_out_of_memory
+from hrdem.runtime.text import end_sentence
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.output_store import OutputStore
 
@@ -46,10 +47,10 @@ def check_rasters(job: Job, tile: Tile, item: Mapping[str, Any], store: OutputSt
 
 
 def _check_raster(job: Job, tile: Tile, described: DescribedRaster, path: Path) -> str:
-    if problem := described.check_file(path):
-        return problem
     grid = job.plan.grid.crop(tile.window)
     try:
+        if problem := described.check_file(path):
+            return problem
         with rasterio.open(path, driver="GTiff") as dataset:
             if check_grid(dataset, (grid.height, grid.width), grid.transform):
                 return "Its grid is not that of the tile."
@@ -57,3 +58,5 @@ def _check_raster(job: Job, tile: Tile, described: DescribedRaster, path: Path) 
     except GDAL_ERRORS as exc:
         raise_if_out_of_memory(exc)
         return describe_unreadable(exc)
+    except OSError as exc:
+        return f"It cannot be read: {end_sentence(exc.strerror or str(exc))}"

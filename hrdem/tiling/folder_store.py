@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hrdem.errors import HrdemError, OutputError
 from hrdem.runtime.atomic import publish, staging_dir, sync_folder, sync_to_disk
+from hrdem.runtime.utf8_folder import utf8_folder
 
 _STAGING = ".hrdem"  # folder for unfinished files; not where a listing would read them
 MAX_CLAIM_SECONDS = 10.0  # between the claim of a name and the file that takes it
@@ -89,11 +90,14 @@ class FolderStore:
 
     @contextlib.contextmanager
     def read_file(self, name: str) -> Iterator[Path]:
-        """Yield the path of a file."""
+        """Yield the path of a file, under which GDAL finds it too."""
         path = Path(self.root, name)
         if not path.is_file():
             raise OutputError(f"{path} cannot be read: it does not exist.")
-        yield path
+        with contextlib.ExitStack() as stack:
+            with self._translate_errors("read", name):
+                folder = stack.enter_context(utf8_folder(self.root))
+            yield folder / name
 
     @contextlib.contextmanager
     def _stage(self, name: str) -> Iterator[Path]:

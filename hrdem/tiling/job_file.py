@@ -327,4 +327,4 @@ def _hash(document: dict[str, Any]) -> str:
 
 def _dump(document: dict[str, Any]) -> bytes:
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "surrogatepass")  # as json decodes it: a path may be in no UTF-8

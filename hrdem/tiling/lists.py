@@ -155,6 +155,13 @@ def read_points(path: Path, name_by: str | None) -> list[ListedPoint]:
 def _read_table(path: Path, content: str) -> _Table:
     """Read a text or CSV; ``content`` says what it should hold, for messages."""
     try:
+        path.name.encode()
+    except UnicodeEncodeError as exc:
+        raise RequestError(
+            f"The name of {path.name} is not in UTF-8, in which it would be written into the items "
+            "of the tiles. Copy it to a file under another name."
+        ) from exc
+    try:
         with path.open("rb") as file:
             data = file.read(MAX_LIST_BYTES + 1)  # a device or a pipe does not say its size
     except OSError as exc:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,16 @@ def test_points_of_a_table_have_circles(text: str) -> None:
     alone = parse_aoi(point=(-75.7, 45.4), radius=500).aoi
     assert found.areas[1].aoi.geometry.equals_exact(alone.geometry)
     assert len({area.name for area in found.areas}) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text")
+@pytest.mark.parametrize(("parameter", "text"), [("nts", "031G05\n"), ("point", "-75.7,45.4\n")])
+def test_a_list_under_a_name_of_another_encoding_is_refused(parameter: str, text: str) -> None:
+    """It was written into a job.json that no run could read."""
+    name = os.fsdecode(b"list\xe9.csv")
+    Path(name).write_text(text, encoding="utf-8")
+    with pytest.raises(RequestError, match="is not in UTF-8"):
+        read(**{parameter: name, "radius": 500.0} if parameter == "point" else {parameter: name})
 
 
 def test_points_of_a_layer_have_circles() -> None:

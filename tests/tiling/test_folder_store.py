@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import pickle
+import sys
 import threading
 from pathlib import Path
 from typing import Self
@@ -13,6 +14,7 @@ from typing import Self
 import pytest
 
 from hrdem.errors import NetworkError, OutputError
+from hrdem.runtime.utf8_folder import has_utf8_name
 from hrdem.tiling import folder_store
 from hrdem.tiling.folder_store import FolderStore
 from tests.systems import IS_WINDOWS
@@ -161,6 +163,15 @@ def test_a_link_whose_answer_was_lost_is_ours(
 
     monkeypatch.setattr(os, "link", link_twice)
     assert store.write("a.stac.json", b"item", if_absent=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text")
+def test_a_file_in_a_folder_of_another_encoding_has_a_path_for_gdal(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / os.fsdecode(b"caf\xe9"))
+    store.write("a.tif", b"raster")
+    with store.read_file("a.tif") as path:
+        assert has_utf8_name(path)
+        assert path.read_bytes() == b"raster"
 
 
 def test_a_folder_that_cannot_be_written_names_the_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from affine import Affine
@@ -49,6 +50,20 @@ def test_a_request_for_the_grid_of_a_raster_is_read_back() -> None:
     like = {"crs": 3979, "transform": Affine(2.3, 0, 1.5e6, 0, -2.3, 0), "width": 9, "height": 8}
     request = Request.of(product="dtm-slope", like=like, fill="all", feather=4, source_band=True)
     assert decode_job(encode_job(make_job(request))).plan.request == request
+
+
+def test_a_path_in_another_encoding_is_read_back() -> None:
+    path = Path("/caf\udce9/shifts.tif")
+    job = make_job(
+        Request.of(
+            product="dtm",
+            bbox=BOX,
+            bbox_crs=NATIVE_CRS,
+            vertical_datum="CGVD28",
+            vertical_grid=path,
+        )
+    )
+    assert decode_job(encode_job(job)).plan.request.vertical_grid == path
 
 
 def test_the_hash_is_of_the_content(job: Job) -> None:

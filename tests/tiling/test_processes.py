@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from hrdem.errors import HrdemError, RequestError
+from hrdem.errors import HrdemError
 from hrdem.tiling.allowance import Allowance
 from hrdem.tiling.dispatch import dispatch_tiles
 from hrdem.tiling.engines.in_process import InProcessEngine
 from hrdem.tiling.engines.processes import ProcessEngine
-from hrdem.tiling.task import TileOutcome
-from tests.tiling.works import Deadly, Scripted, Unusable
+from hrdem.tiling.task import TileOutcome, Work
+from tests.tiling.works import Deadly, Scripted, Unusable, Unwritable
 
 
 @pytest.mark.slow
@@ -38,8 +38,15 @@ def test_a_killed_worker_loses_its_tile_alone_and_is_replaced(
 
 
 @pytest.mark.slow
-def test_an_error_of_the_work_itself_is_raised_in_the_driver() -> None:
-    with pytest.raises(RequestError, match="no job.json"), ProcessEngine(Unusable(), 1) as engine:
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (Unusable(), "no job.json"),
+        (Unwritable(), "A worker process cannot begin: .*Permission denied: '/read-only'"),
+    ],
+)
+def test_an_error_of_the_work_itself_is_raised_in_the_driver(work: Work, message: str) -> None:
+    with pytest.raises(HrdemError, match=message), ProcessEngine(work, 1) as engine:
         list(dispatch_tiles("a", engine, Allowance(1)))
 
 

@@ -12,6 +12,7 @@ import rasterio
 
 from hrdem.errors import ExitCode, HrdemError, NoDataError, SourceChangedError, TransferError
 from hrdem.http.run_context import RunContext
+from hrdem.output.check_raster import DescribedRaster
 from hrdem.output.publish import StoredFile
 from hrdem.tiling.folder_store import FolderStore
 from hrdem.tiling.job import Job
@@ -128,6 +129,21 @@ def test_each_kind_of_damage_is_named(job: Job, tiles: FolderStore, store: Store
     assert "not one that hrdem writes" in find()
     tiles.write(f"{NAME}.stac.json", b"{")
     assert "not one that hrdem writes" in find()
+
+
+def test_a_raster_that_cannot_be_read_is_a_problem_of_its_tile(
+    job: Job, tiles: FolderStore, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_file = DescribedRaster.check_file
+
+    def refuse(described: DescribedRaster, path: Path) -> str:
+        if path.stem == NAME:
+            raise OSError(5, "Input/output error", str(path))
+        return check_file(described, path)
+
+    monkeypatch.setattr(DescribedRaster, "check_file", refuse)
+    (problem,) = verify(job, tiles, store, samples=0).problems
+    assert (problem.name, problem.problem) == (NAME, "It cannot be read: Input/output error.")
 
 
 @pytest.mark.slow

@@ -69,6 +69,18 @@ class Unusable:
 
 
 @dataclass(frozen=True)
+class Unwritable:
+    """Work that cannot be opened, as the system refuses."""
+
+    key: str = "unwritable"
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[MakeTile]:
+        raise PermissionError(13, "Permission denied", "/read-only")
+        yield
+
+
+@dataclass(frozen=True)
 class Deadly:
     """Work whose process ends before it begins."""
 

@@ -24,7 +24,7 @@ from hrdem.runtime.signals import (
     ignore_keyboard,
     start_resource_tracker,
 )
-from hrdem.tiling.task import Report, TileFailure, TileTask, Work
+from hrdem.tiling.task import MakeTile, Report, TileFailure, TileTask, Work
 
 MAX_FAILED_STARTS = 3  # in a row
 _CTRL_C_SECONDS = 0.25  # after which a wait notices Ctrl-C at the latest, on Windows
@@ -208,16 +208,31 @@ def serve(connection: Any, work: Work) -> None:
     logger.addHandler(channel)
     logger.propagate = False
     try:
-        with work.open() as make:
+        _make_tiles(connection, work, channel)
+    except (EOFError, OSError):  # the driver needs it no more
+        return
+    except KeyboardInterrupt:
+        os._exit(ExitCode.INTERRUPTED)  # do not wait for threads that read from a silent server
+
+
+def _make_tiles(connection: Any, work: Work, channel: _Channel) -> None:
+    try:
+        with contextlib.ExitStack() as stack:
+            make = _open(work, stack)
             channel.send(_Opened())
             while True:
                 channel.send(make(connection.recv()))
     except HrdemError as exc:
         channel.send(exc)
-    except (EOFError, OSError):  # the driver needs it no more
-        return
-    except KeyboardInterrupt:
-        os._exit(ExitCode.INTERRUPTED)  # do not wait for threads that read from a silent server
+
+
+def _open(work: Work, stack: contextlib.ExitStack) -> MakeTile:
+    try:
+        return stack.enter_context(work.open())
+    except HrdemError:  # some are OSErrors too
+        raise
+    except OSError as exc:
+        raise HrdemError(f"A worker process cannot begin: {exc}.") from exc
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
