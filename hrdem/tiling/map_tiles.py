@@ -18,6 +18,7 @@ from hrdem.http.run_context import RunContext
 from hrdem.jobs.read_pixels import read_pixels
 from hrdem.planning.cut_plan import cut_plan
 from hrdem.processing.vertical.find_grid import find_shift_grid
+from hrdem.request.convert import parse_integer
 from hrdem.runtime.limits import DEFAULT_CONNECTIONS
 from hrdem.tiling.allowance import Allowance
 from hrdem.tiling.dispatch import dispatch_tiles
@@ -119,6 +120,21 @@ def _pack(value: object) -> bytes:
         dumps = pickle.dumps
     packed: bytes = dumps(value)
     return packed
+
+
+def parse_overlap(overlap: Any) -> int:
+    """Return the pixels around each tile that a function is given as well.
+
+    Raises:
+        RequestError: If it is no number of pixels.
+    """
+    try:
+        pixels = parse_integer(overlap)
+    except ValueError as exc:
+        raise RequestError(f"`overlap`: {exc} Give 0 or more pixels.") from exc
+    if pixels < 0:
+        raise RequestError(f"`overlap` is {pixels}, less than the tile itself. Give 0 or more.")
+    return pixels
 
 
 def read_tile(job: Job, tile: Tile, overlap: int, context: RunContext) -> TilePixels:

@@ -33,7 +33,7 @@ from hrdem.tiling.journal import (
     read_states,
     replace_job,
 )
-from hrdem.tiling.map_tiles import MapWork, TileFunction, map_tiles
+from hrdem.tiling.map_tiles import MapWork, TileFunction, map_tiles, parse_overlap
 from hrdem.tiling.open_engine import check_workers, open_engine
 from hrdem.tiling.output_store import (
     ITEM_SUFFIX,
@@ -306,6 +306,7 @@ class TileJob:
                 is too large, or more would be read than ``max_download``.
             HrdemError: At the end, if tiles failed.
         """
+        overlap = parse_overlap(overlap)
         check_workers(workers, client)
         connections = self._choose_connections(connections, many=many_connections)
         tiles = tuple(tile for tile in self.tiles if not tile.is_empty)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hrdem.errors import OutputError
+from hrdem.errors import OutputError, RequestError
 from hrdem.http.run_context import RunContext
 from hrdem.request import tile_fields
 from hrdem.request.signature import complete
@@ -152,3 +153,14 @@ def test_a_full_temporary_folder_is_named_and_the_next_run_writes_the_indexes(
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     job.run(workers=0)
     assert {"index.gti.gpkg", "mosaic.vrt"} < read_files(job).keys()
+
+
+@pytest.mark.parametrize("overlap", [-8, 0.5, "wide"])
+def test_an_overlap_of_less_than_nothing_is_refused(
+    begin: Callable[..., TileJob], overlap: Any
+) -> None:
+    """`core` was then a part of the tile."""
+    job = begin()
+    with pytest.raises(RequestError, match=r"^`overlap`.* Give 0 or more"):
+        next(job.map(len, overlap=overlap, workers=0))
+    assert not job.store.root.exists()
