@@ -152,8 +152,6 @@ COVERED_BY = {
     "hrdem.planning.wcs_fallback": "faults/test_wcs_fallback.py",
     "hrdem.points.csv_points": "jobs/test_sample_points.py",
     "hrdem.points.group_points": "jobs/test_sample_points.py",
-    "hrdem.points.layer_points": "jobs/test_sample_points.py",
-    "hrdem.points.read_points": "jobs/test_sample_points.py",
     "hrdem.points.samples": "jobs/test_sample_points.py",
     "hrdem.points.table": "jobs/test_sample_points.py",
     "hrdem.points.write_points": "jobs/test_sample_points.py",

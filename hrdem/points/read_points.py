@@ -15,7 +15,7 @@ import numpy as np
 
 from hrdem.errors import RequestError
 from hrdem.points.csv_points import read_csv_points
-from hrdem.points.layer_points import read_geometry_points, read_layer_points
+from hrdem.points.layer_points import read_layer_points
 from hrdem.points.table import Coordinates, PointTable
 from hrdem.request.aoi.local_files import resolve_local_path
 
@@ -78,7 +78,7 @@ def _read_coordinates(source: Any, crs: str | None) -> PointTable:
     try:
         points = np.array(source, np.float64)
     except (TypeError, ValueError):
-        return read_geometry_points(source, crs)
+        return read_layer_points(source, crs)
     if points.shape == (2,):
         points = points[None]
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):

@@ -130,7 +130,11 @@ def is_geojson(value: Any) -> bool:
 
 
 def read_geojson(
-    values: Sequence[Any], label: str | None = None, declared: str | None = None
+    values: Sequence[Any],
+    label: str | None = None,
+    declared: str | None = None,
+    *,
+    as_features: bool = False,
 ) -> Iterator[ShapePart]:
     """Yield the shapes of GeoJSON objects, one part for each CRS that is declared.
 
@@ -138,16 +142,17 @@ def read_geojson(
         values: Geometries, Features or FeatureCollections.
         label: Name of the file; None for objects in memory.
         declared: CRS of those that declare none themselves.
+        as_features: Whether each feature is one geometry, in the order of the features: None
+            without one, and a collection if it has one. All have to be in one CRS.
 
     Raises:
-        RequestError: If one is not GeoJSON.
+        RequestError: If one is not GeoJSON, or features that have to be in one CRS are not.
     """
     outer = None if declared is None else _Crs(declared)
-    found: dict[_Crs | None, list[BaseGeometry]] = {}
+    shapes: list[tuple[BaseGeometry | None, _Crs | None]] = []
     for value in values:
         try:
-            for geometry, crs in _parse(value, outer):
-                found.setdefault(crs, []).append(geometry)
+            shapes += _parse(value, outer, as_features=as_features)
         except _INVALID as exc:
             subject = label or str(value)[:MAX_LABEL_CHARACTERS]
             cause = f"no {exc}" if isinstance(exc, KeyError) else exc
@@ -155,6 +160,17 @@ def read_geojson(
                 f"{subject} is not GeoJSON ({cause}). Give a geometry, a Feature or a "
                 "FeatureCollection."
             ) from exc
+    found: dict[_Crs | None, list[BaseGeometry | None]] = {}
+    for geometry, crs in shapes:
+        if geometry is not None:
+            found.setdefault(crs, []).append(geometry)
+    if as_features:
+        if len(found) > 1:
+            raise RequestError(
+                f"{label or 'The GeoJSON'} has features in several CRSs. Bring them to one of "
+                "them, and name it once, in the `crs` member of the FeatureCollection."
+            )
+        found = {next(iter(found), outer): [geometry for geometry, _ in shapes]}
     for crs, geometries in found.items() or {outer: []}.items():
         yield ShapePart(
             geometries,
@@ -165,19 +181,31 @@ def read_geojson(
         )
 
 
-def _parse(value: Any, crs: _Crs | None) -> Iterator[tuple[BaseGeometry, _Crs | None]]:
+def _parse(
+    value: Any, crs: _Crs | None, *, as_features: bool
+) -> Iterator[tuple[BaseGeometry | None, _Crs | None]]:
     """Yield the geometries of a GeoJSON object with the CRS that each declares or inherits."""
     crs = _read_crs(value) or crs
     match value["type"]:
         case "FeatureCollection":
             for feature in value["features"]:
-                yield from _parse(feature, crs)
+                yield from _parse(feature, crs, as_features=as_features)
         case "Feature":
             if value["geometry"] is not None:
-                yield from _parse(value["geometry"], crs)
+                yield from _parse(value["geometry"], crs, as_features=as_features)
+            elif as_features:
+                yield None, crs
         case "GeometryCollection":
-            for geometry in value["geometries"]:
-                yield from _parse(geometry, crs)
+            parts = [
+                part
+                for geometry in value["geometries"]
+                for part in _parse(geometry, crs, as_features=as_features)
+            ]
+            if as_features:
+                whole = shapely.GeometryCollection([geometry for geometry, _ in parts])
+                yield whole, next((own for _, own in parts), crs)
+            else:
+                yield from parts
         case kind:
             found = value["coordinates"]
             is_made = isinstance(found, BaseGeometry)

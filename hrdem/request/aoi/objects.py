@@ -38,13 +38,13 @@ def read_object(
     if isinstance(source, BaseGeometry):
         yield from read_geometries([source])
     elif isinstance(source, Mapping):
-        yield from read_geojson([source])
+        yield from read_geojson([source], as_features=selection is not None)
     elif hasattr(type(source), "columns"):
         raise _no_geometry_error(source, parameter)
     elif isinstance(mapping := getattr(source, "__geo_interface__", None), Mapping):
         crs = getattr(source, "crs", None)
         declared = None if crs is None else _convert_crs(crs, parameter)
-        yield from read_geojson([mapping], declared=declared)
+        yield from read_geojson([mapping], declared=declared, as_features=selection is not None)
     else:
         raise RequestError(
             f"`{parameter}` is of the type {type(source).__name__}, which is no shape. Give the "
@@ -53,12 +53,23 @@ def read_object(
         )
 
 
-def read_geometries(geometries: Sequence[BaseGeometry]) -> Iterator[ShapePart]:
-    """Yield geometries of shapely, by the SRID that some of them have from a database."""
+def read_geometries(
+    geometries: Sequence[BaseGeometry | None], *, in_order: bool = False
+) -> Iterator[ShapePart]:
+    """Yield geometries of shapely, by the SRID that some of them have from a database.
+
+    Args:
+        geometries: Geometries, some of which may be None.
+        in_order: Whether their order has to be that of the parts; else each SRID has one part.
+    """
     found = np.array(geometries, dtype=object)
     srids = shapely.get_srid(found)
-    for srid in np.unique(srids).tolist():
-        same = found[srids == srid]
+    if in_order:
+        parts = np.split(found, np.flatnonzero(np.diff(srids)) + 1)
+    else:
+        parts = [found[srids == srid] for srid in np.unique(srids)]
+    for same in parts:
+        srid = shapely.get_srid(same[0])
         yield ShapePart(same, f"EPSG:{srid}" if srid > 0 else None, describe(same))
 
 

@@ -19,6 +19,7 @@ from hrdem.geo.reproject import project_geometry
 from hrdem.request.aoi.attributes import read_layer
 from hrdem.request.aoi.shape_part import (
     MAX_LABEL_CHARACTERS,
+    FileLayer,
     Geometries,
     Selection,
     ShapePart,
@@ -88,8 +89,9 @@ def read_file(
     label = name if len(layers) == 1 else f"{name}, layer {chosen}"
     declared = None if _UNDEFINED_CRS.match(meta["crs"] or "") else meta["crs"]
     return ShapePart(
-        geometries, declared, label, must_declare=True, is_file=True, attributes=attributes
-    )
+        geometries, declared, label, must_declare=True, is_file=True, attributes=attributes,
+        layer=FileLayer(source, index),
+    )  # fmt: skip
 
 
 def _find_box(source: Path | str | bytes, layer: int, near: shapely.Geometry) -> Bounds | None:

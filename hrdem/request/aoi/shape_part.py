@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import shapely
@@ -19,6 +20,8 @@ Geometries = NDArray[Any] | Sequence[BaseGeometry | None]
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which features of a layer are read, and which attribute of them.
+
+    Each feature that is selected has one geometry, whatever its type, or None.
 
     Attributes:
         field: Name of the attribute; None for none.
@@ -43,6 +46,19 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True)
+class FileLayer:
+    """A layer that GDAL can read again, for further attributes of its features.
+
+    Attributes:
+        source: Path, virtual path of GDAL, or the bytes of a file.
+        index: Number of the layer, from 0.
+    """
+
+    source: Path | str | bytes
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShapePart:
     """Geometries with one CRS, before they are checked.
 
@@ -54,6 +70,7 @@ class ShapePart:
             has a place for it, as a Shapefile and a GeoDataFrame have. For others it is EPSG:4326.
         is_file: Whether they come from a file.
         attributes: Their ids and values, if they were selected; None if they have none.
+        layer: The layer whose features they are, one each; None if they are not from GDAL.
     """
 
     geometries: Geometries
@@ -62,6 +79,7 @@ class ShapePart:
     must_declare: bool = False
     is_file: bool = False
     attributes: Attributes | None = None
+    layer: FileLayer | None = None
 
     @property
     def subject(self) -> str:
@@ -75,8 +93,8 @@ def describe(geometries: Geometries) -> str:
     """Return a short description of geometries, for messages and provenance."""
     if not len(geometries):
         return "GEOJSON EMPTY"
-    first = geometries[0]
-    text = str(first)
+    first = next((each for each in geometries if each is not None), None)
+    text = "no geometry"
     if first is not None:
         corners = shapely.get_num_coordinates(first)
         text = f"{first.geom_type} of {corners:,} corners"

@@ -124,12 +124,17 @@ def _read_parts(
         yield from _read_text(os.fspath(source), layer, parameter, near, selection)
     elif (items := iterate(source)) is None:
         yield from read_object(source, parameter, selection)
-    elif len(items) and all(isinstance(each, BaseGeometry) for each in items):
-        check_selectable(selection, parameter)
-        yield from read_geometries(items)
     else:
+        if selection is None:
+            items = [each for each in items if each is not None]
+        if all(each is None or isinstance(each, BaseGeometry) for each in items):
+            check_selectable(selection, parameter)
+            yield from read_geometries(items, in_order=selection is not None)
+            return
         for each in items:
-            if each is not None:
+            if each is None:
+                yield ShapePart([None], None, "no geometry")
+            else:
                 yield from _read_parts(each, layer, parameter, near, selection)
 
 
@@ -181,18 +186,17 @@ def _read_json(
         return
     if name and layer is not None:
         raise RequestError(f"{name} is GeoJSON, which has no layers. Leave `layer` out.")
-    parts = read_geojson(values, name)
     if selection is None:
-        yield from parts
+        yield from read_geojson(values, name)
         return
-    first, *others = parts
-    if others:
-        raise RequestError(
-            f"{label} has features in several CRSs. Bring them to one of them, and name it once, "
-            "in the `crs` member of the FeatureCollection."
-        )
+    (first,) = read_geojson(values, name, as_features=True)
     features = read_file(join_features(text), label, None, selection=selection)
-    yield replace(first, geometries=features.geometries, attributes=features.attributes)
+    yield replace(
+        first,
+        geometries=features.geometries,
+        attributes=features.attributes,
+        layer=features.layer,
+    )
 
 
 def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None, parameter: str) -> str:
@@ -202,11 +206,11 @@ def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None, parameter: str) -
         RequestError: If one has none, contradicts ``crs``, or has another than the others.
     """
     alike: dict[tuple[str | None, bool], ShapePart] = {}  # one of thousands of features
-    for part in parts:
+    for part in filter(_has_crs, parts):
         alike.setdefault((part.declared, part.must_declare), part)
     agreed: dict[str, ShapePart] = {}
     name = _CRS_PARAMETERS.get(parameter, "aoi_crs")
-    for part in alike.values():
+    for part in alike.values() or parts[:1]:
         own = _reconcile_crs(part.declared, crs, part.subject, name)
         if own is None and part.must_declare:
             raise RequestError(
@@ -223,6 +227,12 @@ def _agree_on_crs(parts: Sequence[ShapePart], crs: str | None, parameter: str) -
                 "them to one of them, for example by to_crs of geopandas."
             )
     return first
+
+
+def _has_crs(part: ShapePart) -> bool:
+    """Whether a part has a CRS, if only by default: places of missing geometries have none."""
+    is_declared = part.declared is not None or part.must_declare
+    return is_declared or any(each is not None for each in part.geometries)
 
 
 def _find_in_archive(path: Path) -> PurePosixPath | None:
