@@ -82,7 +82,7 @@ def sample(
     check_max_memory(values["max_memory"])
     output = values["output"]
     if output is not None:
-        check_sample_output(Path(output), values["overwrite"])
+        check_sample_output(Path(output), values["overwrite"], points)
     run = _prepare(values, http, on_progress)
     columns = values["x_column"], values["y_column"]
     with open_points(points, values["points_crs"], values["layer"], *columns) as table:
@@ -137,7 +137,7 @@ def profile(
     values: dict[str, Any] = {**params}
     check_max_memory(values["max_memory"])
     if values["output"] is not None:
-        check_profile_output(Path(values["output"]), values["overwrite"])
+        check_profile_output(Path(values["output"]), values["overwrite"], line)
     spacing = values["spacing"]
     if spacing is None:
         spacing = float(get_collection(values["collection"]).resolution)

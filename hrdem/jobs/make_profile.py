@@ -12,7 +12,7 @@ import numpy as np
 from hrdem.errors import RequestError
 from hrdem.http.run_context import RunSettings
 from hrdem.jobs.sample_points import SampleOptions, sample_points
-from hrdem.output.paths import FileKind, check_output
+from hrdem.output.paths import FileKind, check_no_input, check_output
 from hrdem.points.line import Array, Line, measure_slope, place_stations
 from hrdem.points.samples import Samples
 from hrdem.points.table import PointTable
@@ -67,11 +67,17 @@ class Profile:
         return {**described, "length": float(self.distance[-1])}
 
 
-def check_profile_output(output: Path, overwrite: bool) -> None:
+def check_profile_output(output: Path, overwrite: bool, line: object = None) -> None:
     """Check that a profile can be written, before any work.
 
+    Args:
+        output: Path of the file.
+        overwrite: Whether an existing file may be replaced.
+        line: What the line is read from; if it is a path, it may not be replaced.
+
     Raises:
-        RequestError: If the name does not end in ``.csv``, ``.gpkg`` or ``.png``.
+        RequestError: If the name does not end in ``.csv``, ``.gpkg`` or ``.png``, or is that of
+            the line.
         MissingLibraryError: If it is a plot, and matplotlib is not installed.
         OutputError: If it exists and may not be replaced, or cannot be written.
     """
@@ -82,6 +88,7 @@ def check_profile_output(output: Path, overwrite: bool) -> None:
             "that ends in .csv, .gpkg or .png."
         )
     check_output(output, overwrite, KINDS[suffix])
+    check_no_input([output], [line])
     if suffix == ".png":
         from hrdem.pictures.draw_map import import_matplotlib  # noqa: PLC0415 (slow to import)
 

@@ -16,6 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hrdem.errors import HrdemError, OutputError
+from hrdem.legacy.bc.names import FileName
+from hrdem.legacy.cded.names import parse_cell_name
+from hrdem.legacy.check.cded_names import parse_metadata_name
 from hrdem.output.paths import check_name, check_output
 from hrdem.runtime.atomic import (
     check_creatable,
@@ -33,6 +36,7 @@ _DEFLATE_LEVEL = 6
 _UNIX = 3  # "made by" of the members: the same bytes on every system
 _MODE = 0o100644  # a regular file that everyone may read
 _COPIED_BYTES = 1 << 20  # at a time
+_PAM = ".aux.xml"  # of statistics, when somebody opens a raster
 _MAX_LISTED = 3  # names in a message
 
 
@@ -170,11 +174,10 @@ def _check_folder(target: Path, overwrite: bool) -> None:
 
 def _check_only_set(target: Path) -> None:
     """Check that a folder that is to be replaced has nothing in it that belongs to someone else."""
-    stem = target.name.lower()
     others = sorted(
         path.name
         for path in target.iterdir()
-        if not path.name.lower().startswith(stem) or path.is_dir()
+        if not _is_of_set(path.name, target.name) or path.is_dir()
     )
     if others:
         listed = ", ".join(others[:_MAX_LISTED]) + (", …" if len(others) > _MAX_LISTED else "")
@@ -182,6 +185,13 @@ def _check_only_set(target: Path) -> None:
             f"The folder {target} is to be replaced, and has other things in it than the files of "
             f"{target.name}: {listed}; move them, or choose another `output`."
         )
+
+
+def _is_of_set(name: str, folder: str) -> bool:
+    """Whether a file has a name that those of a set have, or is what GDAL writes beside one."""
+    name, folder = name.lower().removesuffix(_PAM), folder.lower()
+    is_known = any(parse(name) for parse in (FileName.parse, parse_cell_name, parse_metadata_name))
+    return is_known and name.startswith((f"{folder}-", f"{folder}_"))
 
 
 def _try_to_create(path: Path) -> None:

@@ -6,10 +6,12 @@ import contextlib
 import errno
 import os
 import re
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 
 from hrdem.errors import OutputError, RequestError
+from hrdem.request.file_uris import read_file_uri
 from hrdem.runtime.atomic import check_creatable, check_replaceable, output_exists_error
 from hrdem.runtime.shell import join_command
 
@@ -88,6 +90,31 @@ def check_output(output: Path, overwrite: bool, kind: FileKind | None = None) ->
     if output.exists() and not overwrite:
         raise output_exists_error(output)
     _try_out(output)
+
+
+def check_no_input(written: Iterable[Path], inputs: Iterable[object]) -> None:
+    """Check that no file that is read would be replaced.
+
+    Args:
+        written: Paths that are written.
+        inputs: What is read, of which some may be paths.
+
+    Raises:
+        RequestError: If one is the other.
+    """
+    paths = [each for each in inputs if isinstance(each, str | os.PathLike)]
+    for path in written:
+        if any(is_same_file(path, each) for each in paths):
+            raise RequestError(
+                f"{path} is an input and would be replaced; choose another `output`."
+            )
+
+
+def is_same_file(path: Path, other: str | os.PathLike[str]) -> bool:
+    """Whether a path and another, or a file URI, lead to the same file."""
+    with contextlib.suppress(OSError, ValueError):
+        return path.samefile(read_file_uri(os.fspath(other)))
+    return False
 
 
 def _try_out(output: Path) -> None:

@@ -19,14 +19,21 @@ from rasterio.crs import CRS
 from rasterio.enums import WktVersion
 
 from hrdem._version import __version__
-from hrdem.errors import OutputExistsError, RequestError
+from hrdem.errors import OutputExistsError
 from hrdem.geo.crs import LONLAT, METRES_PER_DEGREE, get_unit
 from hrdem.geo.grid import Grid
 from hrdem.geo.reproject import project_geometry
 from hrdem.output.citation import list_identifiers, make_citation
 from hrdem.output.layers import Layer
 from hrdem.output.pam import get_pam_path
-from hrdem.output.paths import FileKind, check_name, check_output, get_layer_path
+from hrdem.output.paths import (
+    FileKind,
+    check_name,
+    check_no_input,
+    check_output,
+    get_layer_path,
+    is_same_file,
+)
 from hrdem.output.plan_writer import make_output_crs
 from hrdem.output.publish import (
     COMPANION_SUFFIXES,
@@ -37,7 +44,6 @@ from hrdem.output.publish import (
 from hrdem.output.result import Result, vertical_datum_as_dict
 from hrdem.planning.plan import Plan
 from hrdem.processing.vertical.shift_grid import ShiftGrid
-from hrdem.request.file_uris import read_file_uri
 from hrdem.request.request import Request
 from hrdem.request.request_document import encode_request
 from hrdem.runtime.atomic import output_exists_error
@@ -80,15 +86,10 @@ def check_raster_output(
         check_name(output.with_name(f"{output.name}{suffix}"))
     item = get_stac_path(output)
     written = [get_layer_path(output, name) for name in layers]
-    for source in inputs:
-        for path in (output, item, *written):
-            if isinstance(source, str | os.PathLike) and _is_same_file(path, source):
-                raise RequestError(
-                    f"{path} is an input and would be replaced; choose another `output`."
-                )
+    check_no_input((output, item, *written), inputs)
     described = list_described_files(item)
     for raster in () if output in described else described:
-        if raster.exists() and not _is_same_file(output, raster):
+        if raster.exists() and not is_same_file(output, raster):
             raise OutputExistsError(
                 f"{item} describes {raster.name}, and {output.name} needs an item of that name "
                 "too; choose an `output` that differs before its ending."
@@ -115,13 +116,6 @@ def check_layers_are_ours(output: Path, layers: tuple[str, ...]) -> None:
         path = get_layer_path(output, name)
         if path.exists() and path not in ours:
             raise output_exists_error(path)
-
-
-def _is_same_file(path: Path, other: str | os.PathLike[str]) -> bool:
-    """Whether a path and another, or a file URI, lead to the same file."""
-    with contextlib.suppress(OSError, ValueError):
-        return path.samefile(read_file_uri(os.fspath(other)))
-    return False
 
 
 def has_orphaned_item(output: Path) -> bool:

@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from hrdem.errors import OutputError, RequestError
-from hrdem.output.paths import FileKind, check_output
+from hrdem.output.paths import FileKind, check_no_input, check_output
 from hrdem.points.table import BATCH_ROWS, Columns, PointTable
 from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.gdal_env import pinned_pyogrio
@@ -23,11 +23,16 @@ LAYER = "points"
 SUFFIXES = (".csv", ".gpkg")
 
 
-def check_sample_output(output: Path, overwrite: bool) -> None:
+def check_sample_output(output: Path, overwrite: bool, points: object = None) -> None:
     """Check that the rows can be written, before any work.
 
+    Args:
+        output: Path of the file.
+        overwrite: Whether an existing file may be replaced.
+        points: What the points are read from; if it is a path, it may not be replaced.
+
     Raises:
-        RequestError: If the name does not end in ``.csv`` or ``.gpkg``.
+        RequestError: If the name does not end in ``.csv`` or ``.gpkg``, or is that of the points.
         OutputError: If it exists and may not be replaced, or cannot be written.
     """
     if output.suffix.lower() not in SUFFIXES:
@@ -37,6 +42,7 @@ def check_sample_output(output: Path, overwrite: bool) -> None:
         )
     kind = FileKind.GEOPACKAGE if output.suffix.lower() == ".gpkg" else None
     check_output(output, overwrite, kind)
+    check_no_input([output], [points])
 
 
 def write_csv(table: PointTable, added: GetColumns, file: TextIO) -> None:

@@ -154,6 +154,18 @@ def test_a_geopackage_keeps_columns_that_have_the_names_of_its_own(
     assert rows.geometry.x.tolist() == [-75.7, -75.7]
 
 
+def test_points_are_not_replaced_by_their_output(tmp_path: Path) -> None:
+    """Other layers of the file were lost."""
+    wells, line = tmp_path / "wells.gpkg", tmp_path / "line.gpkg"
+    for path in (wells, line):
+        path.touch()
+    given = {"product": "dtm", "overwrite": True}
+    with pytest.raises(hrdem.RequestError, match=r"wells\.gpkg is an input and would be replaced"):
+        hrdem.sample(wells, layer="wells", output=wells, **given)
+    with pytest.raises(hrdem.RequestError, match=r"line\.gpkg is an input and would be replaced"):
+        hrdem.profile(str(line), output=tmp_path / "." / "line.gpkg", **given)
+
+
 @pytest.mark.slow
 def test_a_tile_is_fetched_once_in_whatever_order_points_come(demo: Addresses) -> None:
     """400 points in 3 x 3 tiles."""

@@ -62,12 +62,12 @@ def test_nothing_is_left_of_a_set_that_failed(tmp_path: Path, name: str) -> None
 def test_an_existing_set_is_refused_or_replaced_whole(tmp_path: Path, name: str) -> None:
     target = tmp_path / name
     with stage_set(target, overwrite=False) as folder:
-        (folder / "031k01_old.dem").write_bytes(OLD)
+        (folder / "031k01_0100deme.dem").write_bytes(OLD)
     with pytest.raises(OutputExistsError, match=f"{name} exists; give `overwrite` to replace it"):
         check_sets([tmp_path / "other", target], overwrite=False)
     with pytest.raises(OutputExistsError, match=name):
         write(target)
-    assert read(target) == {"031k01_old.dem": OLD}
+    assert read(target) == {"031k01_0100deme.dem": OLD}
     check_sets([target], overwrite=True)
     write(target, overwrite=True)
     assert read(target) == whole(NEW)
@@ -98,6 +98,20 @@ def test_a_folder_with_other_things_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"notes\.txt"):
         write(tmp_path / "031k01", overwrite=True)
     assert (tmp_path / "031k01" / "031k01_w.dem").read_bytes() == OLD
+
+
+def test_a_file_that_only_begins_like_those_of_a_set_is_kept(tmp_path: Path) -> None:
+    """It was deleted together with the set."""
+    folder = tmp_path / "104p"
+    folder.mkdir()
+    for name in ("104p-utm-elevation.asc", "104p-utm-elevation.asc.aux.xml"):
+        (folder / name).touch()
+    check_sets([folder], overwrite=True)
+    for name in ("104p-my-contours.gpkg", "104p_w.dem.bak", "104p01_w.dem"):
+        (folder / name).touch()
+        with pytest.raises(OutputError, match=f"than the files of 104p: {name}; move them"):
+            check_sets([folder], overwrite=True)
+        (folder / name).unlink()
 
 
 def test_a_file_in_place_of_a_folder_and_the_reverse_are_refused(tmp_path: Path) -> None:
