@@ -163,11 +163,28 @@ def _label(mosaic: LegacyMosaic) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _OwnHeights:
+    """What a DEM itself has at the nodes of a window.
+
+    Attributes:
+        number: Number of the DEM.
+        place: Its part of the window, from the corner of the window.
+        steps: Heights of the merged DEMs minus its own, metres, shape (rows, columns); NaN where
+            it is void.
+    """
+
+    number: int
+    place: Window
+    steps: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class _Tile:
     """Differences of a window, compressed; empty bytes without any."""
 
     window: Window
     metres: NDArray[np.float32]
+    own: Sequence[_OwnHeights]
     counts: Counts
     encoded: bytes
 
@@ -183,12 +200,12 @@ def _write(
     tally, counts = DifferenceTally(grid), Counts()
     by_file = [Statistics()] * len(mosaic.rasters)
 
-    def subtract(task: tuple[Window, Pixels]) -> _Tile:
-        window, old = task
+    def subtract(task: tuple[Window, Pixels, Sequence[_OwnHeights]]) -> _Tile:
+        window, old, own = task
         metres = np.full(old.shape, np.nan, np.float32)
         part = _bound(old != VOID)
         if part is None:
-            return _Tile(window, metres, Counts(), b"")
+            return _Tile(window, metres, own, Counts(), b"")
         place, within = part.shifted(window.column, window.row), part.slices
         found = staged.read(grid, place)
         shifted = shift_to_cgvd28(found, grid, place, shift_grid)
@@ -199,11 +216,13 @@ def _write(
         known = Counts(*(int(np.count_nonzero(each)) for each in (has_old, valid, lost)))
         pixels = np.where(valid, metres, np.float32(VOID))
         packed = encode(pixels, tile_format, VOID) if known.compared else b""
-        return _Tile(window, metres, known, packed)
+        return _Tile(window, metres, own, known, packed)
 
-    def read_old() -> Iterator[tuple[Window, Pixels]]:
+    def read_old() -> Iterator[tuple[Window, Pixels, Sequence[_OwnHeights]]]:
         for window in mosaic.tiles:
-            yield window, mosaic.read(window)
+            rasters = list(mosaic.read_rasters(window))
+            old = mosaic.merge(window, rasters)
+            yield window, old, _compare_own(window, old, rasters) if len(by_file) > 1 else ()
 
     writer = GeoTiffWriter(
         options.output,
@@ -219,7 +238,7 @@ def _write(
             staged.meter.add(tile.window.pixels, 0)
             counts += tile.counts
             tally.add(tile.window, tile.metres)
-            _add_by_file(by_file, mosaic, tile)
+            _add_by_file(by_file, tile)
             if tile.encoded:
                 writer.write(tile.window.column // BLOCK, tile.window.row // BLOCK, tile.encoded)
         label = _label(mosaic)
@@ -252,13 +271,23 @@ def _bound(mask: NDArray[np.bool_]) -> Window | None:
     return Window(left, top, right + 1 - left, bottom + 1 - top)
 
 
-def _add_by_file(by_file: list[Statistics], mosaic: LegacyMosaic, tile: _Tile) -> None:
-    """Add the differences of a tile to the statistics of each DEM under it."""
-    if len(by_file) == 1:
-        return
-    for number, common in mosaic.find_rasters(tile.window):
-        part = tile.metres[common.shifted(-tile.window.column, -tile.window.row).slices]
-        by_file[number] += Statistics.of(part[np.isfinite(part)], part.size)
+def _compare_own(
+    window: Window, merged: Pixels, rasters: Sequence[tuple[int, Window, Pixels]]
+) -> list[_OwnHeights]:
+    """Compare the heights of each DEM in a window with the merged ones."""
+    found = []
+    for number, common, pixels in rasters:
+        place = common.shifted(-window.column, -window.row)
+        steps = merged[place.slices].astype(np.float32) - pixels
+        found.append(_OwnHeights(number, place, np.where(pixels == VOID, np.nan, steps)))
+    return found
+
+
+def _add_by_file(by_file: list[Statistics], tile: _Tile) -> None:
+    """Add the differences to its own heights to the statistics of each DEM under a tile."""
+    for own in tile.own:
+        part = tile.metres[own.place.slices] + own.steps
+        by_file[own.number] += Statistics.of(part[np.isfinite(part)], part.size)
 
 
 def _name_files(mosaic: LegacyMosaic, by_file: list[Statistics]) -> tuple[FileDifferences, ...]:

@@ -46,7 +46,8 @@ class FileDifferences:
 
     Attributes:
         label: Name of its file.
-        statistics: Of the differences at its nodes; those that files share count for each.
+        statistics: Of the differences to its own heights; nodes that files share count for each,
+            with the height that each has there.
     """
 
     label: str

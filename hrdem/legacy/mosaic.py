@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,37 +95,42 @@ class LegacyMosaic:
         whole = (Window(column, row, TILE, TILE) for row, column in places)
         return [tile for each in whole if (tile := each.intersection(self.grid.window))]
 
-    def find_rasters(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield index and common window of each DEM in a window, in order of precedence.
+    def read_rasters(self, window: Window) -> Iterator[tuple[int, Window, Pixels]]:
+        """Yield index, common window and own pixels of each DEM in a window, as they are merged.
 
         Args:
             window: Window within the grid.
-        """
-        places = ((tile.row, tile.column) for tile in _list_tiles(window))
-        for index in sorted({index for place in places for index in self._under.get(place, ())}):
-            common = self.windows[index].intersection(window)
-            if common is not None:
-                yield index, common
-
-    def read(self, window: Window) -> Pixels:
-        """Read a window of the grid.
-
-        Args:
-            window: Window within the grid. Unequal nodes are counted once each if no two windows
-                overlap.
-
-        Returns:
-            int16 array of shape (rows, columns), with `VOID` for no data; float32 if one of the
-            DEMs under the window is.
 
         Raises:
             RequestError: If a file is damaged.
             OutputError: If there is no room for temporary files.
         """
-        pixels: Pixels = np.full((window.height, window.width), VOID, np.int16)
-        for index, common in self.find_rasters(window):
+        places = ((tile.row, tile.column) for tile in _list_tiles(window))
+        for index in sorted({index for place in places for index in self._under.get(place, ())}):
             place = self.windows[index]
-            source = self._read_raster(index, common.shifted(-place.column, -place.row))
+            common = place.intersection(window)
+            if common is not None:
+                pixels = self._read_raster(index, common.shifted(-place.column, -place.row))
+                yield index, common, pixels
+
+    def read(self, window: Window) -> Pixels:
+        """Read a window of the grid; see `merge` and `read_rasters`."""
+        return self.merge(window, self.read_rasters(window))
+
+    def merge(self, window: Window, rasters: Iterable[tuple[int, Window, Pixels]]) -> Pixels:
+        """Merge the DEMs in a window.
+
+        Args:
+            window: Window within the grid. Unequal nodes are counted once each if no two windows
+                overlap.
+            rasters: What `read_rasters` yields of it.
+
+        Returns:
+            int16 array of shape (rows, columns), with `VOID` for no data; float32 if one of the
+            DEMs under the window is.
+        """
+        pixels: Pixels = np.full((window.height, window.width), VOID, np.int16)
+        for _, common, source in rasters:
             if source.dtype != np.int16:
                 pixels = pixels.astype(np.float32, copy=False)
             target = pixels[common.shifted(-window.column, -window.row).slices]

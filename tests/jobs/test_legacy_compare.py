@@ -223,6 +223,23 @@ def test_several_files_are_compared_together_and_each_by_itself(tmp_path: Path, 
     assert done.unequal_nodes == 0
 
 
+def test_a_file_counts_by_its_own_heights_where_another_lies_over_it(
+    tmp_path: Path, source
+) -> None:
+    """Nodes counted for files that are void there, and with the heights of the first of them."""
+    old = np.full((ROWS, COLUMNS), 450)
+    other = old - 30
+    other[:, ::2] = VOID
+    paths = [write_dem(tmp_path / f"{n}.dem", each) for n, each in enumerate((old, other))]
+    done = hrdem.legacy_compare(paths, output=tmp_path / "out.tif", **source)
+    found = read_written(tmp_path / "out.tif")
+    first, second = (each.statistics for each in done.by_file)
+    assert (first.valid, first.mean) == (found.size, pytest.approx(np.mean(found, dtype=float)))
+    assert second.valid == found.size // 2
+    assert second.mean == pytest.approx(np.mean(found[:, 1::2], dtype=float) + 30)
+    assert (done.unequal_nodes, done.largest_inequality) == (found.size // 2, 30)
+
+
 @pytest.mark.slow
 def test_zeros_of_the_standard_of_2000_are_left_out_on_request(
     tmp_path: Path, source, caplog
