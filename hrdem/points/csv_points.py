@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hrdem.errors import RequestError
-from hrdem.points.table import BATCH_ROWS, Columns, PointTable
+from hrdem.points.table import BATCH_ROWS, Columns, PointTable, name_coordinates
 from hrdem.request.text_table import (
     LATITUDES,
     LONGITUDES,
@@ -61,15 +61,16 @@ def read_csv_points(
         y_column: Column of the latitude or y; None to find it.
 
     Raises:
-        RequestError: If it is no such file, has no such columns or no row, or a cell is no number.
+        RequestError: If it is no such file, has no such columns or no row, a cell is no number, or
+            a row has more cells than there are columns.
     """
     table = open_text_table(label, lambda: path.open("rb"), "points with the columns lon and lat")
-    names = table.first if table.has_header else ("lon", "lat")
+    names = table.first if table.has_header else name_coordinates(crs)
     if not table.has_header:
         check_two_columns(table)
     x = _choose_column(names, x_column, LONGITUDES, "x_column", label)
     y = _choose_column(names, y_column, LATITUDES, "y_column", label)
-    parts = [_parse(batch, x, y, label) for batch in _read_batches(table)]
+    parts = [_parse(batch, x, y, len(names), label) for batch in _read_batches(table)]
     if not parts:
         raise RequestError(f"{label} has a header and no point. Add lines with points.")
     points = np.concatenate(parts)
@@ -90,9 +91,16 @@ def _choose_column(
     return names.index(chosen)
 
 
-def _parse(batch: Sequence[tuple[int, list[str]]], x: int, y: int, label: str) -> np.ndarray:
+def _parse(
+    batch: Sequence[tuple[int, list[str]]], x: int, y: int, width: int, label: str
+) -> np.ndarray:
     points = np.empty((len(batch), 2))
     for number, (line, row) in enumerate(batch):
+        if any(map(str.strip, row[width:])):
+            raise RequestError(
+                f"{label}, line {line}, has {len(row)} cells, and there are {width} columns. Write "
+                'a text that has the delimiter in it between quotes, as "Smith, John".'
+            )
         cells = [row[each].strip() if each < len(row) else "" for each in (x, y)]
         try:
             points[number] = [float(cell) if cell else np.nan for cell in cells]

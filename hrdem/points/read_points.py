@@ -87,4 +87,5 @@ def _read_coordinates(source: Any, crs: str | None) -> PointTable:
             "of the shape (n, 2)."
         )
     label = f"{len(points)} point{'s' if len(points) > 1 else ''}"
-    return PointTable(label, points, crs or DEFAULT_CRS, Coordinates(points))
+    chosen = crs or DEFAULT_CRS
+    return PointTable(label, points, chosen, Coordinates(points, chosen))

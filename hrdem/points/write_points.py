@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from hrdem.errors import OutputError, RequestError
 from hrdem.output.paths import FileKind, check_no_input, check_output
-from hrdem.points.table import BATCH_ROWS, Columns, PointTable
+from hrdem.points.table import BATCH_ROWS, Columns, PointTable, Times
 from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.gdal_env import pinned_pyogrio
 
@@ -21,6 +22,7 @@ Added = dict[str, NDArray[Any]]
 GetColumns = Callable[[slice], Added]
 LAYER = "points"
 SUFFIXES = (".csv", ".gpkg")
+_NO_ZONE, _UTC = 0, 100  # in OGR
 
 
 def check_sample_output(output: Path, overwrite: bool, points: object = None) -> None:
@@ -79,14 +81,23 @@ def write_layer(table: PointTable, added: GetColumns, path: Path) -> None:
         stop = start + len(more[0])
         points = shapely.points(table.points[start:stop])
         wkb = shapely.to_wkb(np.where(np.isnan(table.points[start:stop, 0]), None, points))
-        values = [*columns, *more]
+        values, missing, zones = [], [], {}
+        for name, column in zip(names, (*columns, *more), strict=True):
+            if isinstance(column, Times):
+                times, zones[name] = _convert_to_utc(column)
+                values.append(times)
+                missing.append(np.isnat(times))
+            else:
+                values.append(np.ma.getdata(column))
+                missing.append(_is_missing(column))
         with pinned_pyogrio():
             pyogrio.raw.write(
                 path,
                 wkb,
                 values,
                 fields=names,
-                field_mask=[_is_missing(each) for each in values],
+                field_mask=missing,
+                gdal_tz_offsets=zones,
                 geometry_type="Point",
                 crs=table.crs,
                 layer=LAYER,
@@ -146,14 +157,30 @@ def _name_apart(taken: Sequence[str], names: Iterable[str]) -> list[str]:
     return apart
 
 
-def _to_text(values: NDArray[Any]) -> list[str]:
+def _to_text(values: NDArray[Any] | Times) -> list[str]:
+    if isinstance(values, Times):
+        values = values.text
     if values.dtype.kind == "f":  # the shortest text that is this number in its own precision
         return ["" if np.isnan(v) else np.format_float_positional(v, trim="-") for v in values]
     return ["" if value is None else str(value) for value in values.tolist()]
 
 
+def _convert_to_utc(times: Times) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
+    """Return times, and their zones in OGR: UTC, as a GeoPackage has it, or none as given."""
+    moments = np.full(len(times), "NaT", "datetime64[ms]")
+    zones = np.full(len(times), _NO_ZONE)
+    for number, text in enumerate(times.text):
+        if text is None:
+            continue
+        time = datetime.datetime.fromisoformat(text)
+        if time.tzinfo is not None:
+            time, zones[number] = time.astimezone(datetime.UTC).replace(tzinfo=None), _UTC
+        moments[number] = np.datetime64(time, "ms")
+    return moments, zones
+
+
 def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    missing: NDArray[np.bool_] = np.zeros(len(values), np.bool_)
+    missing: NDArray[np.bool_] = np.ma.getmaskarray(values)
     if values.dtype.kind == "f":
         missing = np.isnan(values)
     elif values.dtype.kind == "M":
