@@ -11,6 +11,7 @@ from hrdem.http.protocol import Http
 from hrdem.http.run_context import RunSettings
 from hrdem.jobs.make_profile import Profile, check_profile_output, make_profile
 from hrdem.jobs.sample_points import SampleOptions, sample_points
+from hrdem.points.interpolate import choose_interpolation
 from hrdem.points.line import read_line
 from hrdem.points.read_points import open_points
 from hrdem.points.samples import Samples
@@ -21,7 +22,7 @@ from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.aoi.parse import ParsedAoi
 from hrdem.request.options import Language
 from hrdem.request.params import ProfileParams, SampleParams
-from hrdem.request.products import get_collection
+from hrdem.request.products import get_collection, get_product
 from hrdem.request.protocols import AoiLike, HasGeoInterface, PathLike
 from hrdem.request.request import Request
 from hrdem.request.signature import complete, takes
@@ -61,7 +62,7 @@ def sample(
               those named lon and lat, x and y, or similarly;
             * ``layer``: layer of a vector file, if it has several;
             * ``interpolation``: ``"nearest"``, the value of the pixel that holds the point;
-              ``"bilinear"`` or ``"cubic"``;
+              ``"bilinear"`` or ``"cubic"``, which directions (``"dtm-aspect"``) do not have;
             * ``surveys``: whether to look up the newest lidar survey at each point;
             * ``output``: path of a ``.csv`` or ``.gpkg`` for the same rows with the columns
               dtm (named after the product), source, collection, survey and year with ``surveys``,
@@ -117,7 +118,7 @@ def profile(
             * ``line_crs``: CRS of the line, if it does not declare one;
             * ``spacing``: distance between stations in metres; by default the pixel size of the
               collection;
-            * ``interpolation``: ``"bilinear"`` by default;
+            * ``interpolation``: ``"bilinear"`` by default, for directions ``"nearest"``;
             * ``output``: path of a ``.csv`` or ``.gpkg`` for the stations, or of a ``.png`` for a
               plot; None writes none;
             * ``language``: language of the words in a plot, ``"en"`` or ``"fr"``.
@@ -161,7 +162,7 @@ def _prepare(
 
     settings = RunSettings.of(values, http, on_progress)
     options = SampleOptions(
-        values["interpolation"],
+        choose_interpolation(values["interpolation"], get_product(values["product"])),
         None if values["output"] is None else Path(values["output"]),
         values["overwrite"],
         values["allow_inaccurate_datum"],

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hrdem.errors import RequestError
 from hrdem.geo.grid import Pixels
 from hrdem.request.options import Interpolation
+from hrdem.request.products import Product
 
 Array = NDArray[np.float64]
 
@@ -15,6 +17,22 @@ MIN_WEIGHT = 1e-10  # in all, of the pixels with data; GDAL's figure
 
 #: pixels on each side of the one that holds a point
 REACH = {Interpolation.NEAREST: 0, Interpolation.BILINEAR: 1, Interpolation.CUBIC: 2}
+
+
+def choose_interpolation(requested: Interpolation | None, product: Product) -> Interpolation:
+    """Return how a product is interpolated; None takes what avoids steps of pixels.
+
+    Raises:
+        RequestError: If it would average directions: between 350 and 10 degrees they give south.
+    """
+    if product.is_averageable:
+        return requested or Interpolation.BILINEAR
+    if requested not in (None, Interpolation.NEAREST):
+        raise RequestError(
+            f"`interpolation={requested}` averages pixels, and those of {product.name} are "
+            "directions: the mean of two around north is south. Use `interpolation=nearest`."
+        )
+    return Interpolation.NEAREST
 
 
 def interpolate(

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 MAX_STATIONS = 1_000_000  # of a profile
 MAX_PIECE_METRES = 100.0  # in which the scale of a CRS is taken as constant
 MAX_LINE_KM = 100_000
-ROUNDING = 1e-9  # share of the spacing by which the last full step may miss the end
+MAX_ROUNDING_METRES = 1e-6  # by which the last full step may miss the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,13 @@ def place_stations(line: Line, spacing: float, *, allow_inaccurate_datum: bool) 
     points = _split(line.points, np.maximum(np.ceil(lengths / MAX_PIECE_METRES), 1).astype(np.intp))
     distance = _measure(points, crs)
     length = distance[-1]
-    steps = np.arange(int(length / spacing * (1 + ROUNDING)) + 1) * spacing
-    wanted = steps if abs(steps[-1] - length) <= ROUNDING * spacing else [*steps, length]
-    along = np.asarray(wanted, np.float64)
+    rounding = min(MAX_ROUNDING_METRES, spacing / 2)
+    count = math.floor((length + rounding) / spacing)
+    along = np.arange(count + 1) * spacing
+    if count and length - along[-1] <= rounding:
+        along[-1] = length
+    else:
+        along = np.append(along, length)
     keep = np.concatenate([[True], np.diff(distance) > 0])
     places = [np.interp(along, distance[keep], axis[keep]) for axis in points.T]
     return Stations(along, np.column_stack(places))

@@ -81,7 +81,11 @@ PROFILE = (
         default_text="pixel size of the collection",
         parse=parse_metres,
     ),
-    *(replace(field, default="bilinear") for field in SAMPLE if field.name == "interpolation"),
+    *(
+        replace(field, default=None, default_text="bilinear; nearest for aspects")
+        for field in SAMPLE
+        if field.name == "interpolation"
+    ),
     Field(
         "output",
         "File to write: *.csv or *.gpkg with the points along the line, or *.png, a plot.",

@@ -10,8 +10,12 @@ import pytest
 import rasterio
 from affine import Affine
 
-from hrdem.points.interpolate import REACH, interpolate
+import hrdem
+from hrdem.points.interpolate import REACH, choose_interpolation, interpolate
 from hrdem.request.options import Interpolation
+from hrdem.request.products import get_product
+from tests.relief import LEFT, TIERS, TOP, make_relief
+from tests.stores import Store
 
 ALGORITHMS = {"nearest": 0, "bilinear": 1, "cubic": 2}  # GDALRIOResampleAlg
 NODATA = -32767.0
@@ -49,6 +53,22 @@ def ask_gdal(path: Path, x: np.ndarray, y: np.ndarray, method: str) -> np.ndarra
         values.append(np.nan if error else real.value)
     gdal.GDALClose(dataset)
     return np.array(values)
+
+
+def test_directions_are_not_averaged(store: Store) -> None:
+    """Between 350 and 10 degrees, a profile had 180."""
+    store.add(TIERS["1m"], make_relief("1m", 64, 64), LEFT, TOP)
+    line = f"LINESTRING({LEFT + 10} {TOP - 30.2}, {LEFT + 50} {TOP - 30.2})"
+    given = {"product": "dtm-aspect", "http": store}
+    made = hrdem.profile(line, line_crs="EPSG:3979", spacing=0.25, **given)
+    points = made.table.points
+    nearest = hrdem.sample(points, points_crs="EPSG:3979", **given)
+    np.testing.assert_array_equal(made.values, nearest.values)
+    for method in ("bilinear", "cubic"):
+        with pytest.raises(hrdem.RequestError, match=f"`interpolation={method}` averages pixels"):
+            hrdem.sample(points, interpolation=method, **given)
+    for product in ("dtm", "dtm-slope", "chm"):
+        assert choose_interpolation(None, get_product(product)) is Interpolation.BILINEAR
 
 
 @pytest.mark.parametrize("method", ALGORITHMS)

@@ -51,6 +51,26 @@ def test_the_length_of_a_line_is_that_of_its_geodesic_pieces() -> None:
     assert np.diff(stations.distance)[:-1] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("error", [-2e-6, -3e-7, -1e-12, 0.0, 1e-12, 3e-7, 2e-6])
+@pytest.mark.parametrize("count", [1, 100, 1921])
+def test_a_last_step_within_rounding_of_the_end_is_the_end(count: int, error: float) -> None:
+    """There were two rows, a micrometre apart, the last before the other."""
+    line = Line("a line", ROAD[:2], "EPSG:4617")
+    length = place_stations(line, 1e4, allow_inaccurate_datum=False).distance[-1]
+    spacing = (length + error) / count
+    distance = place_stations(line, spacing, allow_inaccurate_datum=False).distance
+    assert distance[0] == 0
+    assert distance[-1] == length
+    assert (np.diff(distance) > 0).all()
+    steps = count + 1 if error > -1e-6 else count + 2  # a step of its own from a micrometre on
+    assert len(distance) == steps
+
+
+def test_a_line_shorter_than_rounding_has_two_ends() -> None:
+    line = Line("a line", np.array([[0.0, 0], [5e-7, 0]]), "EPSG:3979")
+    assert len(place_stations(line, 1.0, allow_inaccurate_datum=False).distance) == 2
+
+
 def test_slope_leaves_gaps_empty() -> None:
     distance = np.array([0.0, 10, 20, 30, 40, 50, 55])
     heights = np.array([1.0, 2, 4, np.nan, 7, np.nan, 3])

@@ -89,6 +89,7 @@ REACHED_BY = {
     "pictures/": ("view",),
     "pictures_api.py": ("view",),
     "surveys_api.py": ("compare",),
+    "points/interpolate.py": ("sample", "profile"),
     "points/line.py": ("profile",),
     "tiling/": ("tile_job",),
     "runtime/atomic.py": ("extract", "preview", "surveys"),
