@@ -16,6 +16,7 @@ from hrdem.legacy.cded.names import parse_cell_name
 from hrdem.legacy.raster import ASCII_SUFFIX, LegacyRaster, RasterFile, open_raster
 from hrdem.request.aoi.ascii_crs import MAX_PRJ_BYTES, find_prj
 from hrdem.request.aoi.local_files import resolve_local_path
+from hrdem.runtime.walk_folder import walk_folder
 from hrdem.usgsdem.ascii_grid import is_ascii_grid
 from hrdem.usgsdem.elements import RECORD_BYTES
 
@@ -66,10 +67,9 @@ def _is_archive(path: Path) -> bool:
 
 def _list_folder(folder: Path) -> list[RasterFile]:
     found: list[Path] = []
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        suffixes = (*SUFFIXES, ZIP_SUFFIX)
-        found += (Path(root, name) for name in sorted(names) if _suffix(name) in suffixes)
+    for path in walk_folder(folder):
+        if _suffix(path.name) in (*SUFFIXES, ZIP_SUFFIX):
+            found.append(path)
         if len(found) > MAX_FILES:
             raise RequestError(
                 f"{folder.name} has more than {MAX_FILES:,} DEMs and archives. Give a smaller "

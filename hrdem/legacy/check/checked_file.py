@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 from hrdem.errors import RequestError
 from hrdem.legacy import archive
 from hrdem.runtime.text import to_one_line
+from hrdem.runtime.walk_folder import walk_folder
 
 MAX_FILES = 5_000  # of a folder; zips of two cells each take 200 MB of findings and edges
 MAX_ARCHIVE_BYTES = 4 << 30  # of all members, unpacked
@@ -111,19 +112,24 @@ def _open_file(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def _is_file(path: Path) -> bool:
+    """Whether a path is that of a file, which may be one that cannot be read."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
 def list_folder(folder: Path) -> list[CheckedFile]:
-    """Return all files below a folder, sorted by path; links to folders are not followed.
+    """Return all files below a folder, also through links, in the order of `walk_folder`.
 
     Raises:
-        RequestError: If there are too many.
+        RequestError: If there are too many, or one or a folder cannot be read.
     """
     files: list[CheckedFile] = []
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(root) / name
-            if path.is_file():
-                files.append(make_checked_file(path, path.relative_to(folder).as_posix()))
+    for path in walk_folder(folder):
+        if _is_file(path):
+            files.append(make_checked_file(path, path.relative_to(folder).as_posix()))
         if len(files) > MAX_FILES:
             raise RequestError(
                 f"{folder} has more than {MAX_FILES:,} files. Check its folders one by one."
