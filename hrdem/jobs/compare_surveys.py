@@ -45,7 +45,8 @@ def compare_surveys(
         HrdemError: As `hrdem.jobs.extract.extract` and `hrdem.jobs.compare.compare` do.
     """
     names = [os.fspath(each) for each in (a, b)]
-    if file := next((name for name in names if Path(name).is_file()), None):
+    # os.path.isfile takes names that are too long for Path
+    if file := next(filter(os.path.isfile, names), None):
         raise RequestError(
             f"{file} is a file, and an area is for surveys by name. Leave the area out to compare "
             "two files."

@@ -16,6 +16,7 @@ from hrdem.output.paths import FileKind, check_output
 from hrdem.request.aoi.aoi import Aoi
 from hrdem.request.products import Collection, Product
 from hrdem.runtime.atomic import write_file_atomically
+from hrdem.runtime.temporary_files import translate_full_disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,9 @@ def list_surveys(
         )
     if output is not None:
         # SQLite needs locks, which a folder on a file server may not have
-        with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
+        with translate_full_disk(), tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
             local = Path(folder, "surveys.gpkg")
             write_layer(surveys.found, collection.resolution, local)
-            write_file_atomically(output, local.read_bytes(), overwrite)
+            layer = local.read_bytes()
+        write_file_atomically(output, layer, overwrite)
     return SurveyList(collection, surveys, output)

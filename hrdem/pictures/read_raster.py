@@ -98,7 +98,8 @@ def read_raster(file: PathLike, band: str | None, name: RampName | None, size: i
         size: Longer edge of the picture, pixels.
 
     Raises:
-        RequestError: If it does not exist, is no raster, or has no such band.
+        RequestError: If it does not exist, is no raster, has no such band, or values that are no
+            classes.
     """
     path = resolve_local_path(file, "file")
     try:
@@ -129,7 +130,7 @@ def _read(path: Path, dataset: Any, band: str | None, name: RampName | None, siz
         _fit_grid(dataset, shape),
         abs(dataset.transform.a),
         ramp,
-        () if ramp else _list_classes(dataset, number, values, sources),
+        () if ramp else _list_classes(path, dataset, number, values, sources),
         _read_tiers(path, dataset, shape, sources) if ramp is ELEVATION else None,
         tags.get("HRDEM_PRODUCT", ""),
         tuple(filter(None, tags.get("HRDEM_COLLECTION", "").split(","))),
@@ -228,10 +229,21 @@ def _read_operands(tags: dict[str, str], band: str | None) -> tuple[str, ...]:
 
 
 def _list_classes(
-    dataset: Any, number: int, values: Pixels, sources: dict[int, tuple[str, str]]
+    path: Path,
+    dataset: Any,
+    number: int,
+    values: Pixels,
+    sources: dict[int, tuple[str, str]],
 ) -> tuple[RasterClass, ...]:
+    known = values[np.isfinite(values)]
+    broken = known[known != np.trunc(known)]
+    if broken.size:
+        raise RequestError(
+            f"{path.name} has values such as {broken[0]:g}, and classes are whole numbers. Give "
+            "another `ramp`, or leave it out."
+        )
     colours = dataset.colormap(number) if _has_colours(dataset, number) else {}
-    found = [int(value) for value in np.unique(values[np.isfinite(values)])]
+    found = [int(value) for value in np.unique(known)]
     return tuple(
         RasterClass(
             value,

@@ -17,6 +17,7 @@ from hrdem.output.paths import FileKind, check_no_input, check_output
 from hrdem.points.table import BATCH_ROWS, Columns, PointTable, Times
 from hrdem.runtime.atomic import publish, staging_dir
 from hrdem.runtime.gdal_env import pinned_pyogrio
+from hrdem.runtime.gdal_errors import translate_pyogrio_errors
 
 Added = dict[str, NDArray[Any]]
 GetColumns = Callable[[slice], Added]
@@ -70,6 +71,9 @@ def write_layer(table: PointTable, added: GetColumns, path: Path) -> None:
         table: The points.
         added: Columns to add, as for `write_csv`; what is missing is NULL.
         path: Path of a file to create.
+
+    Raises:
+        OSError: If it cannot be written.
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only layers need it)
 
@@ -90,7 +94,7 @@ def write_layer(table: PointTable, added: GetColumns, path: Path) -> None:
             else:
                 values.append(np.ma.getdata(column))
                 missing.append(_is_missing(column))
-        with pinned_pyogrio():
+        with pinned_pyogrio(), translate_pyogrio_errors():
             pyogrio.raw.write(
                 path,
                 wkb,

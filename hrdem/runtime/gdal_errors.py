@@ -1,6 +1,9 @@
-"""GDAL errors, as rasterio raises them."""
+"""GDAL errors, as rasterio and pyogrio raise them."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 from rasterio._err import CPLE_BaseError, CPLE_OutOfMemoryError
 from rasterio.errors import CRSError, RasterioError
@@ -11,6 +14,21 @@ from hrdem.runtime.text import to_one_line
 _MAX_MESSAGE_CHARACTERS = 500
 # rasterio passes some of GDAL's exceptions through, and decodes names in a file as UTF-8
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, UnicodeDecodeError)
+
+
+@contextlib.contextmanager
+def translate_pyogrio_errors() -> Iterator[None]:
+    """Raise an `OSError` where pyogrio cannot write a file, as other writers do.
+
+    Raises:
+        OSError: If pyogrio raises one of its own errors.
+    """
+    from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415 (slow to import)
+
+    try:
+        yield
+    except (DataLayerError, DataSourceError) as exc:
+        raise OSError(gdal_message(exc).rstrip(".")) from exc
 
 
 def raise_if_out_of_memory(exc: BaseException) -> None:

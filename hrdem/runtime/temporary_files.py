@@ -11,11 +11,11 @@ from hrdem.runtime.byte_sizes import format_size
 
 
 @contextlib.contextmanager
-def translate_full_disk(size: int) -> Iterator[None]:
+def translate_full_disk(size: int | None = None) -> Iterator[None]:
     """Raise an error with advice if a temporary file cannot be written.
 
     Args:
-        size: What is written while the context lasts, bytes.
+        size: What is written while the context lasts, bytes; None if it is not known.
 
     Raises:
         OutputError: If it cannot be.
@@ -23,7 +23,8 @@ def translate_full_disk(size: int) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
+        what = "" if size is None else f"{format_size(size)} of "
         raise OutputError(
-            f"The folder {tempfile.gettempdir()} cannot take {format_size(size)} of temporary "
-            f"files: {exc.strerror or exc}. Free space there, or set TMPDIR to another folder."
+            f"The folder {tempfile.gettempdir()} cannot take {what}temporary files: "
+            f"{exc.strerror or exc}. Free space there, or set TMPDIR to another folder."
         ) from exc

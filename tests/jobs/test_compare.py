@@ -157,6 +157,16 @@ def test_slopes_are_refused(tmp_path: Path) -> None:
         hrdem.compare(*paths)
 
 
+def test_a_name_that_is_too_long_for_a_file_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """It was a defect of hrdem."""
+    name = 300 * "a"
+    for area in ([], ["--bbox", "-75.7,45.4,-75.6,45.5"]):
+        assert run(["compare", name, name, *area]) == 2
+    errors = capsys.readouterr().err
+    assert f"There is no file {name}. Check" in errors
+    assert f"Both are the survey {name}." in errors
+
+
 def test_rasters_without_a_common_height_are_no_data_and_leave_no_file(tmp_path: Path) -> None:
     empty = np.full((4, 4), -32767, np.float32)
     a = write_raster(tmp_path / "a.tif", empty)

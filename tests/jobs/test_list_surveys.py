@@ -9,14 +9,16 @@ import pyogrio
 import pytest
 import shapely
 from pyogrio import raw
+from pyogrio.errors import FeatureError
 
 import hrdem
 from hrdem.catalog.surveys.attributes import Project
 from hrdem.catalog.surveys.layer import write_layer
-from hrdem.catalog.surveys.lookup import Survey
+from hrdem.catalog.surveys.lookup import Survey, Surveys
 from hrdem.demo import Addresses
 from hrdem.demo.projects import list_projects
 from hrdem.demo.tiles import list_tiles
+from hrdem.jobs import list_surveys
 from hrdem.request.aoi.aoi import Aoi
 from tests.pages import run_commands
 
@@ -39,6 +41,26 @@ def test_a_layer_has_the_outlines_and_what_is_known_of_each_survey(tmp_path: Pat
     assert rows["year"][1] != rows["year"][1]  # NULL
     assert rows["share"].tolist() == [0.5, 1.0]
     assert json.loads(rows["attributes"][0]) == {"a": [1, 2]}
+
+
+def test_a_full_folder_of_temporary_files_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told as a defect of hrdem."""
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise FeatureError("Could not add feature to layer at index 0")
+
+    project = Project("Île", "2019", "2020-06", 0.5, {}, shapely.box(0, 0, 10, 10))
+    found = Surveys((Survey("9_2", "coverage", project),), (), ())
+    monkeypatch.setattr(list_surveys, "find_intersecting_items", lambda *args: ["an item"])
+    monkeypatch.setattr(list_surveys, "find_surveys", lambda *args: found)
+    monkeypatch.setattr(raw, "write", refuse)
+    output = tmp_path / "surveys.gpkg"
+    bbox = -75.72, 45.40, -75.71, 45.41
+    with pytest.raises(hrdem.OutputError, match=r"cannot take temporary files: Could .* TMPDIR to"):
+        hrdem.surveys(bbox=bbox, output=output, no_cache=True)
+    assert not output.exists()
 
 
 @pytest.mark.slow

@@ -48,6 +48,18 @@ def test_the_command_prints_a_picture_and_one_document(
     assert sum(each["pixels"] for each in document["histogram"]) == document["valid"]
 
 
+@pytest.mark.parametrize("value", [0.5, 123.25])
+def test_heights_are_no_classes(tmp_path: Path, value: float) -> None:
+    """Each became a class of its own, cut to a whole number, or a division by zero."""
+    path = write_raster(tmp_path / "half.tif", np.full((4, 4), value, np.float32))
+    with pytest.raises(
+        RequestError, match=rf"half\.tif has values such as {value}, and classes are"
+    ):
+        hrdem.view(path, ramp="classes")
+    path = write_raster(tmp_path / "whole.tif", np.eye(4, dtype=np.float32))
+    assert [each.name for each in hrdem.view(path, ramp="classes").summary.histogram] == ["0", "1"]
+
+
 @pytest.mark.slow
 def test_a_picture_is_written_once(hills: Path, tmp_path: Path) -> None:
     output = tmp_path / "hills.png"

@@ -12,12 +12,15 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pyogrio
+import pyogrio.raw
 import pytest
 import shapely
+from pyogrio.errors import DataSourceError
 
 import hrdem
+from hrdem.errors import OutputError
 from hrdem.points.read_points import open_points
-from hrdem.points.write_points import write_csv, write_layer
+from hrdem.points.write_points import publish_rows, write_csv, write_layer
 
 HERE = (-75.70, 45.42)
 LARGE = 2**53 + 1  # the first whole number that a float64 does not hold
@@ -152,3 +155,23 @@ def test_more_cells_than_columns_are_refused(tmp_path: Path) -> None:
     path.write_text("lon,lat,name\n-75.7,45.42,Smith,\n-75.7\n")
     lines, _ = write(path, tmp_path / "out.gpkg")
     assert lines[1:] == ["-75.7,45.42,Smith,1", "-75.7,,,1"]
+
+
+def test_a_full_disk_is_an_error_of_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told as a defect of hrdem, with exit code 1."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise DataSourceError("Failed to commit transaction")
+
+    monkeypatch.setattr(pyogrio.raw, "write", refuse)
+    output = tmp_path / "out.gpkg"
+    with (
+        open_points([HERE], None) as table,
+        pytest.raises(
+            OutputError, match=r"out\.gpkg cannot be written: Failed to commit transaction\.$"
+        ),
+    ):
+        publish_rows(table, lambda part: {"dtm": np.ones(1)[part]}, output, overwrite=False)
+    assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ import shapely
 from hrdem.catalog.surveys.lookup import Survey
 from hrdem.geo.crs import NATIVE_CRS
 from hrdem.runtime.gdal_env import pinned_pyogrio
+from hrdem.runtime.gdal_errors import translate_pyogrio_errors
 
 LAYER = "surveys"
 
@@ -27,6 +28,9 @@ def write_layer(surveys: Sequence[Survey], resolution: float, path: Path) -> Non
         surveys: Surveys with outlines of areas.
         resolution: Pixel size of the rasters that hold them, metres.
         path: Path of a file to create.
+
+    Raises:
+        OSError: If it cannot be written.
     """
     import pyogrio.raw  # noqa: PLC0415 (slow to import, and only layers need it)
 
@@ -43,7 +47,7 @@ def write_layer(surveys: Sequence[Survey], resolution: float, path: Path) -> Non
         "asset": [each.asset for each in surveys],
         "attributes": [json.dumps({**p.attributes}, ensure_ascii=False) for p in projects],
     }
-    with pinned_pyogrio():
+    with pinned_pyogrio(), translate_pyogrio_errors():
         pyogrio.raw.write(
             path,
             shapely.to_wkb(outlines),
