@@ -55,6 +55,7 @@ class RunContext:
             affects the order of the tiles in a file, but no pixel.
         baseline_memory: Returns the bytes that the process used when it was first called. A run
             that starts again then divides memory as before and writes tiles in the same order.
+        received_bytes: Bytes that earlier runs of the same call fetched; they count as well.
     """
 
     http: Http
@@ -66,6 +67,15 @@ class RunContext:
     baseline_memory: Callable[[], int] = field(
         default_factory=lambda: functools.cache(measure_baseline)
     )
+    received_bytes: int = 0
+
+    def after(self, received: int | None) -> RunContext:
+        """Return the context of the next run of a call, which has the rest of the limit.
+
+        Args:
+            received: Bytes that a run fetched; None, if GDAL fetched them, counts as none.
+        """
+        return replace(self, received_bytes=self.received_bytes + (received or 0))
 
     def memory_as_dict(self) -> dict[str, int]:
         """Return what memory is divided by as JSON-ready values."""

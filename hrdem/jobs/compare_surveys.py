@@ -41,7 +41,8 @@ def compare_surveys(
         overwrite: Whether an existing output may be replaced.
 
     Raises:
-        RequestError: If one is a file, or both are one survey.
+        RequestError: If one is a file, both are one survey, or their download would exceed its
+            limit together.
         HrdemError: As `hrdem.jobs.extract.extract` and `hrdem.jobs.compare.compare` do.
     """
     names = [os.fspath(each) for each in (a, b)]
@@ -59,5 +60,6 @@ def compare_surveys(
     with tempfile.TemporaryDirectory(prefix="hrdem-") as folder:
         first, second = (Path(folder, make_file_name(name, ".tif")) for name in names)
         for request, path in zip(requests, (first, second), strict=True):
-            extract(request, context, OutputOptions(path))
+            done = extract(request, context, OutputOptions(path))
+            context = context.after(done.received_bytes)
         return compare(first, second, output, context.on_progress, overwrite=overwrite)

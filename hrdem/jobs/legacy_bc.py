@@ -208,6 +208,7 @@ def make_bc(
         pixels = options.count_pixels(block)
         made, transfer = stage_heights(request, context, job.run, more_pixels=pixels)
         sets.append(replace(made, transfer=transfer))
+        context = context.after(transfer.received_bytes)
     return sets
 
 

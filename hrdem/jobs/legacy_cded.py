@@ -198,6 +198,7 @@ def make_cded(
         nodes = make_sheet_grid(sheet).window.pixels
         made, transfer = stage_heights(request, context, job.run, more_pixels=nodes)
         sets.append(replace(made, transfer=transfer))
+        context = context.after(transfer.received_bytes)
     return sets
 
 

@@ -30,6 +30,7 @@ from hrdem.request.protocols import PathLike
 from hrdem.runtime.gdal_env import pinned_gdal
 from hrdem.runtime.gdal_errors import GDAL_ERRORS, gdal_message, raise_if_out_of_memory
 
+METRES = ("m", "metre", "metres", "meter", "meters")  # as files name the unit
 PERCENT_SLOPE = replace(SLOPE, unit="%")
 _INVALID = ValueError, LookupError, TypeError, AttributeError, RecursionError  # of JSON of others
 
@@ -131,10 +132,10 @@ def _read(path: Path, dataset: Any, band: str | None, name: RampName | None, siz
         abs(dataset.transform.a),
         ramp,
         () if ramp else _list_classes(path, dataset, number, values, sources),
-        _read_tiers(path, dataset, shape, sources) if ramp is ELEVATION else None,
+        _read_tiers(path, dataset, shape, sources) if ramp and ramp.has_relief else None,
         tags.get("HRDEM_PRODUCT", ""),
         tuple(filter(None, tags.get("HRDEM_COLLECTION", "").split(","))),
-        tags.get("HRDEM_VERTICAL_DATUM", "") if ramp is ELEVATION else "",
+        tags.get("HRDEM_VERTICAL_DATUM", "") if ramp and ramp.has_relief else "",
         _read_operands(tags, dataset.descriptions[number - 1]),
         "HRDEM_LICENCE" in tags,
     )
@@ -165,7 +166,11 @@ def _choose_ramp(
         return None
     else:
         ramp = get_ramp(PRODUCTS[product]) if product in PRODUCTS else RAMPS.get(product, ELEVATION)
-    return PERCENT_SLOPE if ramp is SLOPE and unit == "percent" else ramp
+    if ramp is SLOPE and unit == "percent":
+        return PERCENT_SLOPE
+    if ramp is not None and ramp.unit == "m" and unit and unit.lower() not in METRES:
+        return replace(ramp, unit=unit)
+    return ramp
 
 
 def _has_colours(dataset: Any, number: int) -> bool:

@@ -142,7 +142,7 @@ def make_title(raster: Raster, language: Language) -> str:
     if raster.operands:
         return words.difference.format(*raster.operands)
     if product is None:
-        is_difference = raster.ramp is DIFFERENCE
+        is_difference = raster.ramp is not None and raster.ramp.name == DIFFERENCE.name
         name = raster.path.name
         return f"{words.captions[DIFFERENCE.name]} · {name}" if is_difference else name
     title = name_product(product, language)

@@ -109,6 +109,7 @@ def check_costs(
         OutputError: If the disk lacks space.
     """
     http, max_download = context.http, context.max_download
+    remaining = None if max_download is None else max_download - context.received_bytes
     plan, needed = plans[0], [shared.mosaic for shared in list_shared(plans)]
     itemsize = max(map(_itemsize, plans))
     blocks = (
@@ -120,7 +121,7 @@ def check_costs(
     folder = Path(tempfile.gettempdir()) if output is None else output.parent
     free = free_disk_bytes(folder)
     written = sum(_count_uncompressed_bytes(each, copies) for each in plans)
-    limits = [limit for limit in (max_download, http.max_cache or None) if limit is not None]
+    limits = [limit for limit in (remaining, http.max_cache or None) if limit is not None]
     within_limits = all(max_fetched <= limit for limit in limits)
     if within_limits and not http.offline and written + max_fetched <= free:
         return
@@ -131,8 +132,8 @@ def check_costs(
     if http.offline:
         _check_cached(costs)
     missing = sum(cost.missing for cost in costs)
-    if max_download is not None and missing > max_download:
-        raise _download_error(plan, costs, missing, max_download)
+    if remaining is not None and missing > remaining:
+        raise _download_error(plan, costs, missing, context)
     valid_share = min(1.0, sum(cost.pixels for cost in costs) / max(plan.grid.window.pixels, 1))
     written = int(written * OUTPUT_RATIO * valid_share)
     shares_disk = http.max_cache is not None and _is_same_disk(folder, context.cache)
@@ -169,18 +170,22 @@ def _warn_of_small_cache(costs: Sequence[SourceCost], http: Http) -> None:
 
 
 def _download_error(
-    plan: Plan, costs: Sequence[SourceCost], missing: int, allowed: int
+    plan: Plan, costs: Sequence[SourceCost], missing: int, context: RunContext
 ) -> RequestError:
+    assert context.max_download is not None
     size = sum(cost.size for cost in costs)
     ways = ["a larger `max_download`"]
     if plan.request.sampling is None:  # else area and level are those of a product
         ways.append("a smaller area")
         if plan.request.resampling.takes_overviews and any(map(_has_overview, plan.sources)):
             ways.append(f"{suggest_larger_pixels(plan.request)}, which reads overviews")
+    received = context.received_bytes
+    before = f" after {format_size(received)} before it" if received else ""
     cached = f", of which the cache has {format_size(size - missing)}" if size > missing else ""
     return RequestError(
         f"{_describe_costs(plan, costs)}{format_size(size)}{cached}; {format_size(missing)} would "
-        f"have to be fetched, and `max_download` allows {format_size(allowed)}. Give "
+        f"have to be fetched{before}, and `max_download` allows "
+        f"{format_size(context.max_download)}. Give "
         f"{_join_ways(ways)}."
     )
 

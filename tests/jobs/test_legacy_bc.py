@@ -62,6 +62,7 @@ def make(
     *blocks: Block,
     products: str = "",
     on_coverage: Any = lambda _: None,
+    max_download: int | None = None,
     **options: Any,
 ) -> list[BcSet]:
     source = {"collection": "30m", "fill": "", "vertical_grid": shifts}
@@ -70,7 +71,8 @@ def make(
     }  # fmt: skip
     chosen = parse_products(products)
     made = BcOptions(source=source, products=chosen, folder=folder, **settings)
-    return make_bc(blocks, made, RunContext(store), on_coverage)
+    context = RunContext(store, max_download=max_download)
+    return make_bc(blocks, made, context, on_coverage)
 
 
 def read(folder: Path, block: Block, projection: Projection) -> tuple[NDArray[np.int64], Any, Any]:
@@ -89,6 +91,20 @@ def made(terrain: Store, shifts: Path, tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("made")
     make(terrain, shifts, folder, WEST_BLOCK, EAST_BLOCK)
     return folder
+
+
+@pytest.mark.slow
+def test_blocks_have_one_limit_of_the_download(
+    terrain: Store, shifts: Path, tmp_path: Path
+) -> None:
+    """Each had it for itself."""
+    given: dict[str, Any] = {"products": "slope-deg", "projections": (Projection.ALBERS,)}
+    (first,) = make(terrain, shifts, tmp_path / "first", WEST_BLOCK, **given)
+    size = first.transfer.received_bytes
+    assert size
+    with pytest.raises(RequestError, match="have to be fetched after .* before it, and"):
+        make(terrain, shifts, tmp_path / "both", WEST_BLOCK, EAST_BLOCK, max_download=size, **given)
+    assert [path.name for path in (tmp_path / "both").iterdir()] == [WEST_BLOCK.name]
 
 
 @pytest.mark.parametrize("projection", Projection)

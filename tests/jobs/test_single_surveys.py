@@ -82,3 +82,19 @@ def test_there_is_no_preview_of_single_surveys(tmp_path: Path) -> None:
         hrdem.preview(
             bbox=(-76, 45, -75, 46), product="dtm", collection="lidar", output=tmp_path / "a.png"
         )
+
+
+@pytest.mark.slow
+def test_two_surveys_have_one_limit_of_the_download(demo: Addresses, tmp_path: Path) -> None:
+    """Each had it for itself."""
+    given = {"bbox": BOX, "bbox_crs": "EPSG:3979", "stac_url": demo.stac, "no_cache": True}
+    names = "Ottawa_2014", "ON-Ottawa_2021"
+    sizes = []
+    for name in names:
+        output = tmp_path / f"{name}.tif"
+        lidar = {"product": "dtm", "collection": "lidar", "project": name}
+        sizes.append(hrdem.extract(output=output, **lidar, **given).received_bytes)
+    whole = hrdem.compare(*names, max_download=sum(sizes), **given)
+    assert whole.differences.statistics.valid
+    with pytest.raises(hrdem.RequestError, match="have to be fetched after .* before it, and"):
+        hrdem.compare(*names, max_download=sum(sizes) - 1, **given)

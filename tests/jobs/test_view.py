@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 import hrdem
 from hrdem.cli.main import run
@@ -58,6 +59,23 @@ def test_heights_are_no_classes(tmp_path: Path, value: float) -> None:
         hrdem.view(path, ramp="classes")
     path = write_raster(tmp_path / "whole.tif", np.eye(4, dtype=np.float32))
     assert [each.name for each in hrdem.view(path, ramp="classes").summary.histogram] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "told"), [("US survey foot", "US survey foot"), ("metre", "m"), ("", "m")]
+)
+def test_the_unit_is_that_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], unit: str, told: str
+) -> None:
+    """Feet were called metres."""
+    path = write_raster(tmp_path / "heights.tif", make_hills(8, 8))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.units = (unit,)
+    assert run(["view", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unit"] == told
+    for ramp, caption in (("elevation", "Height"), ("difference", "Difference")):
+        assert run(["view", str(path), "--ramp", ramp]) == 0
+        assert f"{caption} ({told})" in capsys.readouterr().out
 
 
 @pytest.mark.slow
