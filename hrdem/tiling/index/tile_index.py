@@ -12,7 +12,8 @@ import shapely
 from hrdem.output.provenance import make_datum_tags
 from hrdem.output.vrt import format_output_crs, get_gdal_type
 from hrdem.runtime.gdal_env import pinned_pyogrio
-from hrdem.runtime.pyogrio_errors import translate_pyogrio_errors
+from hrdem.runtime.gdal_errors import translate_pyogrio_errors
+from hrdem.runtime.temporary_files import translate_full_disk
 from hrdem.tiling.job import Job, Tile
 from hrdem.tiling.output_store import RASTER_SUFFIX
 
@@ -39,12 +40,12 @@ def write_tile_index(job: Job, tiles: Sequence[Tile], path: Path) -> None:
     bounds = np.array([job.plan.grid.crop(tile.window).bounds for tile in tiles]).reshape(-1, 4)
     names = np.array([tile.name for tile in tiles], object)
     fields = [np.array([f"{name}{RASTER_SUFFIX}" for name in names], object), names]
-    advice = f"Free space in {tempfile.gettempdir()}, or set TMPDIR to another folder."
     # SQLite needs locks, which a folder on a file server may not have
     with (
-        translate_pyogrio_errors(TILE_INDEX_NAME, advice),
+        translate_full_disk(),
         tempfile.TemporaryDirectory(prefix="hrdem-") as folder,
         pinned_pyogrio(),
+        translate_pyogrio_errors(),
     ):
         local = Path(folder, TILE_INDEX_NAME)
         pyogrio.raw.write(
