@@ -150,6 +150,7 @@ def test_modules_that_are_mutated_and_their_tests_are_there() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_mutants_are_killed_by_the_tests_of_their_module() -> None:
     """One of the two of the smallest module; the tool still fits the tests and their plugins."""
     command = [sys.executable, "-m", "benchmarks.mutation", "planning.feather", "--sample", "1"]

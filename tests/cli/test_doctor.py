@@ -48,6 +48,7 @@ def test_demo_passes_all_checks() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_other_catalogue_skips_the_wcs(demo: Addresses) -> None:
     """Least of all the live one, which has other data."""
     done = doctor("--stac-url", demo.stac, HRDEM_MAX_CACHE="7MB")
@@ -57,6 +58,7 @@ def test_other_catalogue_skips_the_wcs(demo: Addresses) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_json_lists_the_state_of_each_check(urls: list[str]) -> None:
     done = doctor("--json", *urls)
     document = json.loads(done.stdout)

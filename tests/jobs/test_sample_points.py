@@ -66,9 +66,9 @@ def test_a_point_on_a_common_edge_is_in_the_newest_survey(store: Store) -> None:
     "wanted",
     [
         pytest.param({"product": "dtm"}, marks=pytest.mark.long),
-        pytest.param({"product": "dtm", "fill": "2m,30m"}, marks=pytest.mark.long),
+        {"product": "dtm", "fill": "2m,30m"},
         pytest.param({"product": "dsm-slope"}, marks=pytest.mark.long),
-        {"product": "chm"},
+        pytest.param({"product": "chm"}, marks=pytest.mark.long),
     ],
     ids=["dtm", "filled", "slope", "chm"],
 )
@@ -260,6 +260,7 @@ def test_a_download_is_estimated_before_it_begins(demo: Addresses) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("on_demo")
 def test_the_commands_of_the_page_work() -> None:
     Path("wells.csv").write_text("name,lon,lat\nwell A,-75.70,45.42\n", encoding="utf-8")

@@ -131,6 +131,7 @@ def test_its_provenance_is_that_of_an_output(demo: Addresses, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("on_demo")
 def test_commands_of_the_page() -> None:
     assert run_commands("qgis.md")
