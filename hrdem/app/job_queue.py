@@ -239,7 +239,7 @@ class JobQueue:
                 if job := self._store.next_queued():
                     await self._run(job)
                     continue
-            except Exception:  # whatever happens, as a disk that is full for a while, it goes on
+            except Exception:  # whatever happens, as a full disk: the queue continues
                 log.exception("The queue cannot be read or written.")
                 await self._rest(SECONDS_AFTER_FAILURE)
                 continue

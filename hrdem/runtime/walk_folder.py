@@ -13,7 +13,7 @@ from hrdem.errors import RequestError
 def walk_folder(folder: Path) -> Iterator[Path]:
     """Yield what is in a folder and in those below it, except the folders, in a fixed order.
 
-    Links to folders are followed. A folder that is met several times, as links can lead to one
+    Links to folders are followed. A folder that is found several times, as links can lead to one
     above them, is read once.
 
     Args:
