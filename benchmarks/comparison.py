@@ -221,12 +221,13 @@ class Case:
             stderr=took["stderr"],
             tls=self.services.tls,
             catalog_ms=self.services.catalog_ms,
+            page_faults=took["page_faults"],
         )
 
     def _measure(self, command: list[str], folder: Path | None) -> dict[str, Any]:
         watch = [sys.executable, "-m", "benchmarks.stopwatch", str(self.timeout)]
         done = subprocess.run(
-            [*self.link.on_user, *self.prefix, *watch, *command],
+            [*self.link.on_user, *watch, *self.prefix, *command],
             capture_output=True,
             check=True,
             timeout=self.timeout + _MARGIN,

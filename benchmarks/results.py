@@ -46,6 +46,7 @@ class Run:
         stderr: The end of standard error.
         tls: Whether store and catalogue were on HTTPS.
         catalog_ms: Milliseconds that the catalogue took for each response.
+        page_faults: How often the kernel had to provide a page of memory.
     """
 
     link: str
@@ -67,6 +68,7 @@ class Run:
     stderr: str
     tls: bool = False
     catalog_ms: int = 0
+    page_faults: int = 0
 
     @property
     def summary(self) -> str:

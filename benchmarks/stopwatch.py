@@ -31,7 +31,8 @@ def measure(timeout: float, command: list[str]) -> dict[str, object]:
         ``began`` (seconds since 1970), ``wall``, ``cpu`` (seconds, user and system, of it and of
         what it started), ``other_cpu`` (CPU seconds that the machine spent on anything else
         meanwhile: the server, the emulated link, other programs), ``peak`` (bytes, of the largest
-        process), ``status``, ``timed_out``, ``stderr`` (the end of its standard error).
+        process), ``page_faults`` (how often the kernel had to provide a page of memory),
+        ``status``, ``timed_out``, ``stderr`` (the end of its standard error).
     """
     timed_out = threading.Event()
     with tempfile.TemporaryFile() as errors:
@@ -65,6 +66,7 @@ def measure(timeout: float, command: list[str]) -> dict[str, object]:
         "cpu": used.ru_utime + used.ru_stime,
         "other_cpu": max(0.0, busy - used.ru_utime - used.ru_stime),
         "peak": used.ru_maxrss * 1024,
+        "page_faults": used.ru_minflt,
         "status": process.returncode,
         "timed_out": timed_out.is_set(),
         "stderr": stderr[-MAX_STDERR_CHARACTERS:],

@@ -1,4 +1,4 @@
-"""The same work in the plainest way, as a measure of this machine: what hrdem's CPU is divided by.
+"""The same work in the plainest way: what the instructions of hrdem are divided by.
 
 Ranges of two tiles over 16 connections of httpx, each tile decoded by GDAL in memory, its checksum
 taken, its pixels laid in one array, the array encoded by GDAL. No catalogue, no header, no checks;
