@@ -214,7 +214,7 @@ def test_hostile_files_are_refused_in_a_sentence(
             read_here(data, tmp_path / name)
         assert str(tmp_path) not in str(caught.value), name
         assert "content" not in str(caught.value), name
-        assert time.monotonic() - started < 5, name
+        assert time.monotonic() - started < 30, name
 
 
 def test_members_of_an_archive_are_written_nowhere_else(tmp_path: Path) -> None:

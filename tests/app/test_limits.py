@@ -28,7 +28,7 @@ def test_one_browser_leaves_room_for_others() -> None:
         lane = Lane(2, 1, most=4, most_of_one=2)
         async with anyio.create_task_group() as group:
             for _ in range(2):
-                group.start_soon(lane.run, page_of("a"), lambda: free.wait(5))
+                group.start_soon(lane.run, page_of("a"), lambda: free.wait(60))
             await anyio.wait_all_tasks_blocked()
             with pytest.raises(RefusedError) as refused:
                 await lane.run(page_of("a"), pytest.fail)
@@ -48,7 +48,7 @@ def test_all_browsers_together_have_a_limit() -> None:
         lane = Lane(1, 1, most=2, most_of_one=2)
         async with anyio.create_task_group() as group:
             for owner in "ab":
-                group.start_soon(lane.run, page_of(owner), lambda: free.wait(5))
+                group.start_soon(lane.run, page_of(owner), lambda: free.wait(60))
             await anyio.wait_all_tasks_blocked()
             with pytest.raises(RefusedError):
                 await lane.run(page_of("c"), pytest.fail)

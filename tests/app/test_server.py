@@ -44,7 +44,7 @@ def test_ctrl_c_ends_it_while_pages_listen(tmp_path: Path) -> None:
         with client.stream("GET", f"{url}api/events") as stream:
             next(stream.iter_lines())
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=20)
+            _, errors = process.communicate(timeout=60)
     assert (process.returncode, "stopped" in errors) == (0, True)
 
 
@@ -59,7 +59,7 @@ def test_a_signal_ends_it_while_it_waits_for_a_silent_catalogue(tmp_path: Path) 
                 waiting = page.submit(post)
                 with silent.accept()[0]:
                     process.send_signal(signal.SIGINT)
-                    _, errors = process.communicate(timeout=20)
+                    _, errors = process.communicate(timeout=40)
     assert waiting.result().status_code == 503
     assert "Traceback" not in errors
 
@@ -74,7 +74,7 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             assert httpx.get(f"{url}api/config").status_code == 200
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
     finally:
         signal.signal(signal.SIGINT, ignoring)
 
@@ -112,7 +112,7 @@ def test_the_jobs_of_a_server_that_is_killed_stop_and_begin_again(tmp_path: Path
             process.wait()
             cookies = client.cookies
         with connection, app(tmp_path, stac) as (_, url), httpx.Client(cookies=cookies) as client:
-            connection.settimeout(10)
+            connection.settimeout(60)
             while connection.recv(1 << 16):  # until the process of the first server is gone
                 pass
             silent.accept()[0].close()

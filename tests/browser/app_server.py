@@ -69,4 +69,4 @@ class AppServer:
         """End it as Ctrl-C does."""
         assert self._process is not None
         self._process.terminate()
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)

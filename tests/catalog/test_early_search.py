@@ -63,7 +63,7 @@ def test_headers_of_the_files_found_are_requested_before_they_are_needed(demo: A
 
 def test_connection_to_the_catalogue_is_opened_for_other_areas() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
+        server.settimeout(60)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         params = {"bbox": OTTAWA, "bbox_crs": "EPSG:2959", "product": "dtm", "stac_url": url}
         with search_early(complete(fields.PLAN, params)):
@@ -71,7 +71,7 @@ def test_connection_to_the_catalogue_is_opened_for_other_areas() -> None:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.01)

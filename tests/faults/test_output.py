@@ -276,7 +276,7 @@ def test_cancelled_output_is_removed_at_once(demo: Addresses, tmp_path: Path) ->
             stac_url=demo.stac,
             on_progress=stop,
         )
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert not list(tmp_path.iterdir())
 
 

@@ -67,7 +67,7 @@ def test_close_releases_waiting_threads(
     time.sleep(0.3)
     source.close()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert len(ended) == 4
 
 
@@ -81,7 +81,7 @@ def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> No
         def download(self, url: str, path: Path, *, params: Any, **settings: Any) -> Download:
             x0, y0, x1, y1 = map(float, params["BOUNDINGBOX"].split(",")[:4])
             piece = Window(int(x0) - LEFT, int(TOP - y1), int(x1 - x0) + 1, int(y1 - y0) + 1)
-            ready[piece].wait(5)
+            ready[piece].wait(60)
             path.write_bytes(
                 tiff(np.ones((100, piece.width), "f4"), x0 - 0.5, y1 + 0.5, nodata=-1).body
             )
@@ -107,7 +107,7 @@ def test_lost_chunk_is_counted_once(tmp_path: Path, coverage: WcsCoverage) -> No
     time.sleep(0.3)
     ready[left].set()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert done == [True] * 3
     assert (source.fetch(whole).decode() == 1).all()
 
@@ -132,5 +132,5 @@ def test_exception_in_one_thread_releases_the_others(tmp_path: Path, coverage: W
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert len(ended) == 4

@@ -43,7 +43,7 @@ def measured(content: bytes, size: int | None = None) -> Outcome:
     finally:
         tracemalloc.stop()
     assert peak < 12 << 20
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert outcome.fetched < 5 << 20
     return outcome
 

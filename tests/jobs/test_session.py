@@ -32,7 +32,7 @@ class Publisher:
             return forward(request, self.demo.url, f"http://{request.headers['host']}")
         etag = f'"{self.edition}"'
         if request.headers.pop("if-match", etag) != etag:
-            self.meet.wait(10)
+            self.meet.wait(60)
             return Reply(412)
         reply = forward(request, self.demo.url, "")
         reply.headers["etag"] = etag

@@ -59,7 +59,7 @@ def drive(work: Scripted, address: str) -> None:
 
 
 def wait_for(file: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not file.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

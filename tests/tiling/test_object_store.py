@@ -18,7 +18,7 @@ from hrdem.errors import OutputError
 from hrdem.tiling import object_store
 from hrdem.tiling.object_store import ObjectStore
 
-MAX_END_SECONDS = 5  # of an upload that is interrupted
+MAX_END_SECONDS = 20  # of an upload that is interrupted
 
 
 @pytest.fixture

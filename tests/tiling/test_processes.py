@@ -106,11 +106,11 @@ def test_workers_end_with_their_driver(number: int, tile: str, tmp_path: Path) -
         time.sleep(0.05)
     started = time.monotonic()
     driver.send_signal(number)
-    _, errors = driver.communicate(timeout=20)
-    assert time.monotonic() - started < 20
+    _, errors = driver.communicate(timeout=60)
+    assert time.monotonic() - started < 60
     if number == signal.SIGINT:
         assert errors.count("KeyboardInterrupt") == 1  # of the driver alone
     workers = [int(line.split()[1]) for line in begun.read_text().splitlines()]
     while any(Path(f"/proc/{worker}").exists() for worker in workers):
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
         time.sleep(0.05)

@@ -68,7 +68,7 @@ def as_in_a_separate_process() -> Iterator[None]:
     threads = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - threads:
-        thread.join(10)
+        thread.join(60)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # connections that they had just opened
         gc.collect()
