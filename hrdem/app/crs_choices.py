@@ -28,6 +28,7 @@ _EVERYWHERE = ("3979", "4617")
 _USUAL = {"BC": ("3005",), "AB": ("3400", "3401")}  # of NAD83, and yet what a province uses
 _NAMES_IN_EPSG = {"NL": ("Newfoundland", "Labrador")}  # of areas; other provinces have their own
 _CODE = re.compile(r"(?:epsg)?[\s:]*(\d{4,6})", re.IGNORECASE)
+_PART = re.compile(r"[a-z]+|[0-9]+")  # of a name: of "zone 18N", "zone", "18" and "n"
 _HORIZONTAL = [PJType.PROJECTED_CRS, PJType.GEOGRAPHIC_2D_CRS]
 _CANADA = AreaOfInterest(-141.0, 41.7, -52.7, 83.1)
 _UTM, _ZONES, _GRID = range(3)  # what comes first
@@ -98,7 +99,7 @@ def find_crs(text: str) -> list[CrsChoice]:
     """
     if match := _CODE.fullmatch(text.strip()):
         return [get_choice(match[1])] if match[1] in _read_register() else []
-    words = fold(text).split()
+    words = _PART.findall(fold(text))
     found = [each for each in _list_of_canada() if words and _has_words(each.name, words)]
     found.sort(key=lambda each: (not _OF_DATA.fullmatch(each.name), len(each.name), int(each.code)))
     return [get_choice(each.code) for each in found[:MAX_FOUND]]
@@ -147,7 +148,7 @@ def _name_in_epsg(province: str) -> tuple[str, ...]:
 
 def _has_words(name: str, words: list[str]) -> bool:
     """Whether each word is a word of a name, or the beginning of one."""
-    present = re.findall(r"[a-z]+|[0-9]+", fold(name))
+    present = _PART.findall(fold(name))
     return all(
         any(word == each if word.isdigit() else each.startswith(word) for each in present)
         for word in words

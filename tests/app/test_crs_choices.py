@@ -58,6 +58,8 @@ def test_far_from_canada_only_the_crss_of_all_canada_are_left() -> None:
         ("EPSG: 6622", 6622),
         ("mtm 9", 2951),
         ("UTM zone 10", 3157),
+        ("utm18n", 2959),
+        ("NAD83(CSRS) / UTM zone 18N", 2959),
         ("lambert québec", 6622),
         ("bc albers", 3153),
         ("canada atlas", 3979),
