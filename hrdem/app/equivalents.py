@@ -9,9 +9,11 @@ import inspect
 import json
 import shlex
 from collections.abc import Mapping
+from textwrap import indent
 from typing import Any
 
 import hrdem
+from hrdem.app.settings import Services
 from hrdem.errors import RequestError
 
 OUTPUT = "{product}.tif"  # of several products; one has its own name
@@ -89,8 +91,7 @@ def to_command_line(
     request: Mapping[str, Any],
     area_file: str | None,
     output: str | None = None,
-    *,
-    demo: bool = False,
+    services: Services | None = None,
 ) -> str:
     """Return the command line that does what the page requests, quoted for POSIX shells.
 
@@ -98,22 +99,35 @@ def to_command_line(
         request: As for `to_parameters`.
         area_file: As for `to_parameters`.
         output: As for `to_parameters`.
-        demo: Whether it uses the demonstration service.
+        services: Services that it reads; None for the usual ones.
 
     Raises:
         RequestError: As for `to_parameters`.
     """
-    command = ["hrdem", "extract", *(["--demo"] if demo else [])]
+    command = ["hrdem", "extract"]
+    if services is not None and services.is_demo:
+        command.append("--demo")
+    elif services is not None:
+        command += [
+            f"--{name.replace('_', '-')}={address}"
+            for name, address in services.own_addresses.items()
+        ]
     return shlex.join([*command, *to_arguments(request, area_file, output)])
 
 
-def to_python(request: Mapping[str, Any], area_file: str | None, output: str | None = None) -> str:
+def to_python(
+    request: Mapping[str, Any],
+    area_file: str | None,
+    output: str | None = None,
+    services: Services | None = None,
+) -> str:
     """Return the Python program that does what the page requests.
 
     Args:
         request: As for `to_parameters`.
         area_file: As for `to_parameters`.
         output: As for `to_parameters`.
+        services: As for `to_command_line`.
 
     Raises:
         RequestError: As for `to_parameters`.
@@ -121,8 +135,38 @@ def to_python(request: Mapping[str, Any], area_file: str | None, output: str | N
     parameters = to_parameters(request, area_file, output)
     several = isinstance(parameters["product"], list)
     function = "extract_products" if several else "extract"
-    lines = [f"    {name}={value!r}," for name, value in parameters.items()]
-    return "\n".join(["import hrdem", "", f"hrdem.{function}(", *lines, ")", ""])
+    values = {name: repr(value) for name, value in parameters.items()}
+    if services is None or not services.is_demo:
+        addresses = services.own_addresses if services is not None else {}
+        values |= {name: repr(address) for name, address in addresses.items()}
+        return f"import hrdem\n\n{_format_call(function, values)}"
+    imports, contexts = ["from hrdem.demo import running"], ["running() as demo"]
+    values |= {"stac_url": "demo.stac", "no_cache": "True"}
+    if "vertical_datum" in parameters:  # the demonstration has shifts of its own
+        imports.append("from hrdem.demo.shifts import shift_grid")
+        contexts.append("shift_grid() as grid")
+        values["vertical_grid"] = "grid"
+    call = indent(_format_call(function, values), "    ")
+    return "\n".join(["import hrdem", *imports, "", f"with {', '.join(contexts)}:", call])
+
+
+def to_texts(request: Mapping[str, Any], area_file: str, services: Services) -> dict[str, str]:
+    """Return the command line and the Python program as the page gets them.
+
+    Args:
+        request: As for `to_parameters`.
+        area_file: Name of the file of an uploaded or drawn area.
+        services: Services that they read.
+    """
+    return {
+        "command_line": to_command_line(request, area_file, services=services),
+        "python": to_python(request, area_file, services=services),
+    }
+
+
+def _format_call(function: str, values: Mapping[str, str]) -> str:
+    lines = [f"    {name}={value},\n" for name, value in values.items()]
+    return f"hrdem.{function}(\n{''.join(lines)})\n"
 
 
 def _format_value(value: Any) -> str:

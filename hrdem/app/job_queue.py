@@ -21,7 +21,7 @@ from hrdem.app.events import Hub
 from hrdem.app.job import Job, JobProgress, State, make_id
 from hrdem.app.job_store import JobStore
 from hrdem.app.problems import RefusedError, describe, no_area, unknown
-from hrdem.app.run_job import list_files, run_process
+from hrdem.app.run_job import describe_area_file, list_files, run_process
 from hrdem.app.settings import MAX_JOBS_IN_ALL, Settings
 from hrdem.errors import ExitCode
 
@@ -76,13 +76,7 @@ class JobQueue:
         position = None
         if job.state is State.QUEUED:
             position = self._store.count_queued_before(job) + 1
-        request = dict(job.request)
-        same = {
-            "command_line": equivalents.to_command_line(
-                request, AREA_FILE, demo=self._settings.services.is_demo
-            ),
-            "python": equivalents.to_python(request, AREA_FILE),
-        }
+        same = equivalents.to_texts(dict(job.request), AREA_FILE, self._settings.services)
         return job.as_dict(position, self._progress.get(job.id), same)
 
     def add(
@@ -186,7 +180,9 @@ class JobQueue:
         job = self.get(owner, id_)
         for file in job.result.get("files", ()):
             if file["name"] == name:
-                return self._run_folder(job) / file["name"], file
+                is_area = file["role"] == "area"
+                folder = self.folder / job.id if is_area else self._run_folder(job)
+                return folder / file["name"], file
         raise unknown()
 
     def find_raster(self, owner: str, id_: str, product: str) -> Path:
@@ -311,6 +307,8 @@ class JobQueue:
             result = {"error": outcome.error, "warnings": warnings}
             return replace(job, state=State.FAILED, result=result)
         files = list_files(folder, outcome.document)
+        if "upload" in job.request["area"]:
+            files.append(describe_area_file(self.folder / job.id / AREA_FILE))
         outputs = outcome.document.get("outputs", [outcome.document])
         summary = {
             each["request"]["product"]: {key: each.get(key) for key in _SUMMARY} for each in outputs

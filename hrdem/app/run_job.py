@@ -144,6 +144,17 @@ def list_files(folder: Path, document: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(files, key=lambda each: (order.index(each["role"]), each["name"]))
 
 
+def describe_area_file(path: Path) -> dict[str, Any]:
+    """Describe the file of the area, which the command that a job shows reads."""
+    return {
+        "name": path.name,
+        "bytes": path.stat().st_size,
+        "media_type": "application/geo+json",
+        "product": None,
+        "role": "area",
+    }
+
+
 def _apart_from_terminal() -> dict[str, Any]:
     """Return settings by which Ctrl-C in the terminal reaches the server alone.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import hrdem
 
 MAX_JSON_BYTES = 64_000  # of a request's body
 MAX_UPLOAD_BYTES = 20_000_000
@@ -64,6 +67,16 @@ class Services:
     def drawing(self) -> dict[str, Any]:
         """The parameters of `hrdem.preview`."""
         return {**self.catalogue, "wms_url": self.wms_url}
+
+    @property
+    def own_addresses(self) -> dict[str, str]:
+        """The addresses that ``hrdem extract`` would not use by itself, by parameter."""
+        defaults = inspect.signature(hrdem.extract).parameters
+        return {
+            name: value
+            for name in ("stac_url", "wcs_url")
+            if (value := getattr(self, name)) not in (None, defaults[name].default)
+        }
 
     def as_arguments(self) -> list[str]:
         """Return the parameters of pixels as options of ``hrdem extract``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,15 @@ from typing import Any
 import pytest
 import rasterio
 
-from hrdem.app.equivalents import to_arguments, to_command_line, to_parameters, to_python
+import hrdem
+from hrdem.app.equivalents import (
+    to_arguments,
+    to_command_line,
+    to_parameters,
+    to_python,
+    to_texts,
+)
+from hrdem.app.settings import Services
 from hrdem.cli.main import run
 from hrdem.demo import Addresses
 from hrdem.errors import RequestError
@@ -66,10 +75,30 @@ def test_what_is_not_chosen_or_is_the_default_is_not_in_the_texts() -> None:
     )
 
 
-def test_the_demonstration_is_shown_in_the_command_line() -> None:
-    assert "extract --demo --nts" in to_command_line(
-        {"area": {"nts": "031G05"}, "products": ["dtm"]}, None, demo=True
-    )
+@pytest.mark.slow
+def test_both_texts_read_the_demonstration_of_the_page(on_demo: Path) -> None:
+    """Heights of the demonstration, with its own shifts, not those of the live service."""
+    services = Services("http://127.0.0.1:9", None, "http://127.0.0.1:9", is_demo=True)
+    request = {"area": BOX, "products": ["dtm"], "vertical_datum": "CGVD28"}
+    command = to_command_line(request, None, services=services)
+    assert command.startswith("hrdem extract --demo --bbox")
+    assert run(shlex.split(command)[1:]) == 0
+    written = pixels_of(on_demo / "dtm.tif")
+    for path in on_demo.glob("dtm.*"):
+        path.unlink()
+    exec(compile(to_python(request, None, services=services), "<page>", "exec"), {})
+    assert pixels_of(on_demo / "dtm.tif") == written
+
+
+def test_both_texts_name_the_services_of_the_page() -> None:
+    """But not those that are read anyway."""
+    request = {"area": BOX, "products": ["dtm"]}
+    usual = inspect.signature(hrdem.extract).parameters["stac_url"].default
+    texts = to_texts(request, "area.geojson", Services(usual, None, ""))
+    assert "stac" not in str(texts)
+    texts = to_texts(request, "area.geojson", Services("http://a/stac/", "http://a/wcs", ""))
+    assert "--stac-url=http://a/stac/ --wcs-url=http://a/wcs" in texts["command_line"]
+    assert "    stac_url='http://a/stac/',\n    wcs_url='http://a/wcs',\n" in texts["python"]
 
 
 @pytest.mark.parametrize(

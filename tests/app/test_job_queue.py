@@ -204,6 +204,28 @@ def test_results_that_cannot_be_removed_do_not_stop_the_queue(
         assert client.app.state.shared.store.get("old") is None
 
 
+@pytest.mark.usefixtures("quick")
+def test_the_file_that_a_shown_command_reads_can_be_downloaded(settings: Settings) -> None:
+    """Before a job, and from it; by its own browser."""
+    ring = [[-75.72, 45.4], [-75.71, 45.4], [-75.715, 45.41], [-75.72, 45.4]]
+    shape = {"type": "Polygon", "coordinates": [ring]}
+    with running(settings) as client:
+        id_ = client.post("/api/areas?name=a.geojson", json=shape).json()["id"]
+        path = f"/api/areas/{id_}/area.geojson"
+        sent = client.get(path)
+        job = client.post("/api/jobs", json={"area": {"upload": id_}}).json()
+        (file,) = wait_until_done(client, job)["files"]
+        other = browse(client.app)
+        other.get("/api/config")
+        assert "--aoi area.geojson" in job["command_line"]
+        assert sent.headers["content-disposition"] == 'attachment; filename="area.geojson"'
+        assert sent.json()["features"][0]["geometry"] == shape
+        assert (file["name"], file["role"]) == ("area.geojson", "area")
+        assert client.get(f"/api/jobs/{job['id']}/files/area.geojson").content == sent.content
+        assert other.get(path).status_code == 404
+        assert client.get("/api/areas/unknown/area.geojson").status_code == 404
+
+
 def test_a_job_whose_area_was_removed_is_not_repeated(settings: Settings) -> None:
     job = Job("1", "", {"area": {"upload": "x"}}, "", 0.0, state=State.DONE)
     with serving(settings) as client:

@@ -93,6 +93,24 @@ def test_a_french_browser_gets_french_and_can_switch(
     assert "to download" in page.locator("#summary").inner_text()
 
 
+def test_a_french_browser_gets_errors_in_french(
+    server: AppServer, new_page: Callable[..., Page]
+) -> None:
+    """What the server says, and what its jobs say of the options of a command, are English."""
+    page = new_page(viewport=WIDE, locale="fr-CA")
+    page.goto(server.url)
+    steps.type_box(page, 2, 48, "2,1", "48,1")
+    page.locator("#area-trouble strong", has_text="La zone est hors du Canada").wait_for()
+    assert page.locator("#area-trouble [lang=en]", has_text="outside Canada").is_visible()
+    assert find_violations(page) == []
+    page.locator("#coordinates summary").click()
+    steps.type_box(page, -120, 60, -119.99, 60.01)  # where the demonstration has no data
+    steps.get_file(page)
+    trouble = page.locator(".job.failed .trouble")
+    trouble.locator("strong", has_text="Il n’y a pas de données dans cette zone").wait_for()
+    assert "--" not in trouble.inner_text()
+
+
 def test_the_keyboard_alone_gets_a_file(page: Page) -> None:
     """Skip link, search, a box by arrow keys and Enter, the button, the download."""
     steps.wait_for_map(page)
@@ -102,10 +120,7 @@ def test_the_keyboard_alone_gets_a_file(page: Page) -> None:
     page.keyboard.type("Ottawa")
     page.locator("#search-list [role=option]").first.wait_for()
     page.keyboard.press("Enter")
-    page.locator("#map-side.drawing").wait_for()
-    press_until(page, ".ways [data-tool=box]")
-    page.keyboard.press("Enter")  # the box was begun by the search: this ends it
-    page.keyboard.press("Enter")  # and this begins it with the map in focus
+    page.locator("#map-side.drawing").wait_for()  # begun by the search, with the map in focus
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")

@@ -33,7 +33,11 @@ def download(page: Page, folder: Path) -> Path:
 def run_shown_command(page: Page, folder: Path) -> Path:
     """Run the command that the page shows for a job; return its output."""
     page.locator(".job details summary").first.click()
-    shown = page.locator(".job pre").first.inner_text()
+    return run_command(page.locator(".job pre").first.inner_text(), folder)
+
+
+def run_command(shown: str, folder: Path) -> Path:
+    """Run a command that the page shows; return its output."""
     arguments = shlex.split(shown)
     assert arguments[:2] == ["hrdem", "extract"]
     subprocess.run([sys.executable, "-m", *arguments], cwd=folder, check=True, capture_output=True)
@@ -59,6 +63,29 @@ def test_a_drawn_box_becomes_the_file_that_the_shown_command_makes(
         assert (one.crs, one.transform, one.dtypes) == (other.crs, other.transform, other.dtypes)
         assert np.array_equal(one.read(), other.read())
         assert one.read(masked=True).count() > 10_000
+
+
+def test_a_drawn_polygon_becomes_the_file_that_the_shown_command_makes(
+    page: Page, tmp_path: Path
+) -> None:
+    """With the file of its area, which the page offers beside the command."""
+    steps.go_to(page)
+    page.locator("#map-bar [data-tool=polygon]").click()
+    steps.click_map(page, (300, 300), (360, 280), (340, 340))
+    page.locator("#drawing-finish").click()
+    steps.wait_for_estimate(page)
+    page.locator("#commands summary").click()
+    (tmp_path / "command").mkdir()
+    with page.expect_download() as found:
+        page.locator("#commands-body a").click()
+    found.value.save_as(tmp_path / "command" / found.value.suggested_filename)
+    made = run_command(page.locator("#commands pre").first.inner_text(), tmp_path / "command")
+    steps.get_file(page)
+    got = download(page, tmp_path)
+    with rasterio.open(got) as one, rasterio.open(made) as other:
+        assert one.transform == other.transform
+        assert np.array_equal(one.read(), other.read())
+        assert one.read(masked=True).count() > 1_000
 
 
 def test_an_estimate_is_there_soon_after_each_change(page: Page) -> None:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from hrdem.app.bodies import read_body, read_object
 from hrdem.app.choices import AREAS, check_area, check_language
 from hrdem.app.job import make_id
+from hrdem.app.job_queue import AREA_FILE
 from hrdem.app.job_store import StoredArea
-from hrdem.app.problems import RefusedError
+from hrdem.app.problems import RefusedError, no_area
 from hrdem.app.settings import MAX_AREAS_OF_BROWSER
 from hrdem.app.state import keep_owner, owner_of, owner_or_new, state_of
 
@@ -68,6 +69,15 @@ async def post_upload(request: Request) -> Response:
     return keep_owner(request, JSONResponse(description, 201), owner)
 
 
+async def get_area_file(request: Request) -> Response:
+    """Send the area of a file, or a drawn one: the commands that the page shows read it."""
+    area = {"upload": request.path_params["id"]}
+    path = state_of(request).find_area_file(owner_of(request), area)
+    if path is None or not path.is_file():
+        raise no_area()
+    return FileResponse(path, media_type="application/geo+json", filename=AREA_FILE)
+
+
 def _find(text: str, language: str) -> list[dict[str, Any]]:
     from hrdem.app.find import find
 
@@ -112,4 +122,5 @@ ROUTES = [
     Route("/api/crs", get_crs),
     Route("/api/area", post_area, methods=["POST"]),
     Route("/api/areas", post_upload, methods=["POST"]),
+    Route(f"/api/areas/{{id}}/{AREA_FILE}", get_area_file),
 ]

@@ -42,10 +42,7 @@ async def post_estimate(request: Request) -> Response:
             lambda *reading: {
                 **estimate(chosen, area_file, *reading),
                 **_measure(chosen["area"], stored),
-                "command_line": equivalents.to_command_line(
-                    chosen, AREA_FILE, demo=state.settings.services.is_demo
-                ),
-                "python": equivalents.to_python(chosen, AREA_FILE),
+                **equivalents.to_texts(chosen, AREA_FILE, state.settings.services),
             },
         )
         state.estimates.put(key_of(chosen), found)

@@ -156,5 +156,9 @@ export const fetchView = (id: string, product: string): Promise<View> =>
 export const pictureAddress = (id: string, product: string, language: string): string =>
   `${job(id)}/view/${encodeURIComponent(product)}.png?${new URLSearchParams({ lang: language })}`;
 
+/** The file of an uploaded or drawn area, which the commands read. */
+export const areaFileAddress = (id: string): string =>
+  `/api/areas/${encodeURIComponent(id)}/area.geojson`;
+
 export const fileAddress = (id: string, name: string): string =>
   `${job(id)}/files/${encodeURIComponent(name)}`;

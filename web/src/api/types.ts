@@ -102,11 +102,11 @@ export interface JobFile {
   bytes: number;
   media_type: string;
   product: string | null;
-  role: "raster" | "layer" | "item" | "picture";
+  role: "raster" | "layer" | "item" | "picture" | "area";
 }
 
 export interface Fault {
-  code: string;
+  code: number;
   class: string;
   message: string;
   hint: string | null;

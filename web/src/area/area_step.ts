@@ -64,7 +64,7 @@ export function createAreaStep({ store, words, formats }: Page): AreaStep {
       if (area) choose(area);
     } catch (error) {
       if (signal.aborted) return;
-      const shown = troubleOf(error, words);
+      const shown = troubleOf(error, words, source !== null);
       show(shown);
       offerLayers(shown.fault?.layers ?? [], "");
     }

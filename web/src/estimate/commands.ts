@@ -1,3 +1,4 @@
+import { areaFileAddress } from "../api/client.ts";
 import { announce } from "../dom/announce.ts";
 import { byId, fill, h } from "../dom/element.ts";
 import { icon } from "../dom/icons.ts";
@@ -38,6 +39,15 @@ async function copy(text: string): Promise<void> {
   field.remove();
 }
 
+/** The file that both read, where the area is not written in them. */
+const areaFile = (id: string, words: Words): HTMLElement =>
+  h(
+    "p",
+    { class: "small" },
+    `${words.area_file} `,
+    h("a", { href: areaFileAddress(id), download: "area.geojson" }, words.area_file_get),
+  );
+
 /** The same request as a command and in Python. */
 export function createCommands({ store, words }: Page): void {
   const details = byId("commands");
@@ -45,7 +55,7 @@ export function createCommands({ store, words }: Page): void {
   let shown = "";
 
   function render(): void {
-    const { estimate } = store.get();
+    const { area, estimate } = store.get();
     details.hidden = estimate.state !== "ready" && estimate.state !== "working";
     body.inert = estimate.state !== "ready"; // what stands there is of another request
     if (estimate.state === "working") return;
@@ -56,9 +66,12 @@ export function createCommands({ store, words }: Page): void {
             [words.python]: estimate.value.python,
           }
         : {};
-    if (JSON.stringify(texts) === shown) return; // what is selected or pressed stays
-    shown = JSON.stringify(texts);
-    fill(body, ...Object.entries(texts).map(([title, text]) => copyable(title, text, words)));
+    const file = estimate.state === "ready" && area && "upload" in area.area && area.area.upload;
+    const now = JSON.stringify([texts, file]);
+    if (now === shown) return; // what is selected or pressed stays
+    shown = now;
+    const copies = Object.entries(texts).map(([title, text]) => copyable(title, text, words));
+    fill(body, ...copies, file && areaFile(file, words));
   }
 
   store.watch(

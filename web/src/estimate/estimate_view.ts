@@ -1,6 +1,7 @@
 import type { Estimate } from "../api/types.ts";
 import { coarser } from "../choices/choices_form.ts";
 import { byId, h, update } from "../dom/element.ts";
+import { readable } from "../dom/fault_text.ts";
 import { icon } from "../dom/icons.ts";
 import { keepInPlace } from "../dom/keep_in_place.ts";
 import { showTrouble } from "../dom/trouble.ts";
@@ -169,11 +170,12 @@ function surveys({ words, formats }: Page, estimate: Estimate | null): HTMLEleme
 }
 
 function notes(estimate: Estimate): HTMLElement | null {
-  if (estimate.warnings.length === 0) return null;
+  const warnings = estimate.warnings.map(readable).filter((warning) => warning !== "");
+  if (warnings.length === 0) return null;
   return h(
     "div",
     { class: "note" },
     icon("warning"),
-    h("ul", { class: "plain" }, ...estimate.warnings.map((warning) => h("li", {}, warning))),
+    h("ul", { class: "plain" }, ...warnings.map((warning) => h("li", { lang: "en" }, warning))),
   );
 }

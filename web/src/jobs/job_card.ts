@@ -1,8 +1,9 @@
 import { fileAddress } from "../api/client.ts";
 import type { Job, JobFile } from "../api/types.ts";
 import { h } from "../dom/element.ts";
+import { readable } from "../dom/fault_text.ts";
 import { icon } from "../dom/icons.ts";
-import { showTrouble, trouble } from "../dom/trouble.ts";
+import { faultTrouble, showTrouble } from "../dom/trouble.ts";
 import { copyable } from "../estimate/commands.ts";
 import type { Page } from "../page.ts";
 import { productName } from "../words/names.ts";
@@ -34,7 +35,7 @@ export const jobTitle = ({ words }: Page, job: Job): string =>
 
 /** One job: how far it is, its files, and what can be done with it. */
 export function jobCard(page: Page, job: Job, actions: JobActions): HTMLElement {
-  const { formats } = page;
+  const { formats, words } = page;
   const title = jobTitle(page, job);
   const named = (id: string) => `job-${job.id}-${id}`;
   const card = h(
@@ -52,10 +53,12 @@ export function jobCard(page: Page, job: Job, actions: JobActions): HTMLElement 
   if (job.state === "queued" || job.state === "running") card.append(progress(page, job, title));
   if (job.error && job.state === "failed") {
     const problems = h("div");
-    showTrouble(problems, trouble(job.error.message, job.error.hint ?? ""));
+    showTrouble(problems, faultTrouble(job.error, words));
     card.append(problems);
   }
-  for (const warning of job.warnings) card.append(h("p", { class: "small" }, warning));
+  for (const warning of job.warnings.map(readable).filter((text) => text !== "")) {
+    card.append(h("p", { class: "small", lang: "en" }, warning));
+  }
   if (job.state === "done") card.append(downloads(page, job));
   card.append(buttons(page, job, title, actions));
   if (job.state === "done") card.append(more(page, job, actions));
@@ -130,6 +133,7 @@ function more(page: Page, job: Job, actions: JobActions): HTMLElement {
     layer: words.role_layer,
     item: words.role_item,
     picture: words.role_picture,
+    area: words.role_area,
   } as const;
   const others = job.files.flatMap((file) =>
     file.role === "raster"

@@ -231,6 +231,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
     goTo(at) {
       lookAt((view) => view.goTo(at, PLACE_ZOOM));
       store.set({ tool: "box" });
+      map?.focus(); // whose arrow keys draw it
     },
     showPicture(next) {
       picture = next;

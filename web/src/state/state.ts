@@ -27,6 +27,8 @@ export interface Choices extends Omit<ExtractRequest, "area" | "crop"> {
 export interface Trouble {
   message: string;
   hint: string;
+  /** What the server said of it, in English, where the page says it in another language. */
+  detail: string;
   fault: Fault | null;
   /** Whether it may pass by itself, so that trying again can help. */
   temporary: boolean;
