@@ -169,6 +169,23 @@ def test_a_phone_shows_everything_in_its_width(
     assert find_violations(page) == []
 
 
+def test_a_phone_measures_a_height_and_then_a_profile(
+    server: AppServer, new_page: Callable[..., Page]
+) -> None:
+    """The card of the height leaves the map and the buttons of the line alone."""
+    page = new_page(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    page.goto(server.url)
+    steps.go_to(page)
+    page.locator("#drawing-cancel").click()
+    page.locator("#map-bar [data-tool=height]").click()
+    steps.click_map(page, (300, 180))
+    page.locator("#measured .reading").wait_for()
+    page.locator("#map-bar [data-tool=line]").click()
+    steps.click_map(page, (280, 200), (200, 320))
+    page.locator("#drawing-finish").click()
+    page.locator("#measured [role=slider]").wait_for()
+
+
 def test_dark_is_that_of_the_system_until_it_is_switched(
     server: AppServer, new_page: Callable[..., Page]
 ) -> None:

@@ -23,6 +23,12 @@ test("bytes, areas and durations are written as the language has them", () => {
   assert.equal(plain(english.duration(5400)), "1.5 hours");
 });
 
+test("places are north and west, not east of a negative number", () => {
+  assert.equal(plain(english.position([-75.7, 45.42])), "45.42° N, 75.7° W");
+  assert.equal(plain(french.position([-75.7, 45.42])), "45,42° N ; 75,7° O");
+  assert.equal(plain(english.position([2.35, -48.85])), "48.85° S, 2.35° E");
+});
+
 test("a share that is nearly all is not called all of it", () => {
   assert.equal(plain(english.percent(99.6)), "99.6%");
   assert.equal(plain(english.percent(99.9996)), "99.99%");

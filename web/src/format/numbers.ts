@@ -9,7 +9,7 @@ export interface Formats {
   percent(percent: number): string;
   distance(metres: number): string;
   number(value: number, digits?: number): string;
-  degrees(degrees: number): string;
+  position(at: readonly [lon: number, lat: number]): string;
   count(value: number): string;
   time(iso: string): string;
 }
@@ -41,6 +41,7 @@ export function createFormats(language: string): Formats {
     });
   const number = (value: number, digits = 2): string =>
     write(value, { maximumFractionDigits: digits });
+  const list = language === "fr" ? "\u00a0;" : ","; // French has commas in its numbers
   const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   return {
     number,
@@ -60,7 +61,12 @@ export function createFormats(language: string): Formats {
       return write(shown / 100, { style: "percent", maximumFractionDigits: digits });
     },
     distance: (value) => (value < 1000 ? unit(value, "meter", 0) : unit(value / 1000, "kilometer")),
-    degrees: (value) => number(value, 5),
+    position([lon, lat]) {
+      const degrees = (value: number, sign: string) =>
+        `${number(Math.abs(value), 5)}°\u00a0${sign}`;
+      const west = language === "fr" ? "O" : "W";
+      return `${degrees(lat, lat < 0 ? "S" : "N")}${list} ${degrees(lon, lon < 0 ? west : "E")}`;
+    },
     count: (value) => number(value, 0),
     time: (iso) => times.format(new Date(iso)),
   };

@@ -68,6 +68,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
     }
     bar.hidden = tool === "move";
     byId("map-side").classList.toggle("drawing", tool !== "move");
+    byId("map-side").dataset["drawing"] = tool;
     byId("drawing-undo").hidden = tool !== "polygon" && tool !== "line";
     finish.hidden = byId("drawing-undo").hidden;
     finish.disabled = true;
@@ -133,7 +134,7 @@ export function createMapPanel(page: Page, area: AreaStep, measuring: () => Meas
       },
       onPoint(count, [lon, lat]) {
         finish.disabled = !drawing?.canFinish;
-        announce(words.point_placed(count, formats.degrees(lat), formats.degrees(lon)));
+        announce(words.point_placed(count, formats.position([lon, lat])));
       },
       onDrawn: drawn,
       onCancelled() {

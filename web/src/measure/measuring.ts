@@ -59,11 +59,7 @@ export function createMeasuring(page: Page, onStation: (at: Position | null) => 
       "div",
       {},
       h("p", { class: "reading" }, withUnit(formats.number(value), unit)),
-      h(
-        "p",
-        { class: "small" },
-        words.height_where(formats.degrees(at[1]), formats.degrees(at[0])),
-      ),
+      h("p", { class: "small" }, formats.position(at)),
       h(
         "dl",
         { class: "facts" },

@@ -4,6 +4,8 @@ import type { Page } from "../page.ts";
 import { withUnit } from "../words/names.ts";
 
 const WIDTH = 560;
+const NARROW_WIDTH = 320; // whose letters a phone does not shrink
+const NARROW = "(max-width: 760px)"; // as in style.css
 const HEIGHT = 150;
 const LEFT = 52;
 const FOOT = 22;
@@ -48,12 +50,13 @@ export function profileChart(
 ): HTMLElement {
   const { words, formats } = page;
   const named = (value: number) => withUnit(formats.number(value), unit);
+  const chartWidth = matchMedia(NARROW).matches ? NARROW_WIDTH : WIDTH;
   const values = seen(stations).map(({ value }) => value);
   const low = Math.min(...values);
   const high = Math.max(...values);
   const length = stations.at(-1)?.distance ?? 0;
   const span = high - low || 1;
-  const x = (distance: number) => LEFT + (distance / (length || 1)) * (WIDTH - LEFT - 8);
+  const x = (distance: number) => LEFT + (distance / (length || 1)) * (chartWidth - LEFT - 8);
   const y = (value: number) => 8 + (1 - (value - low) / span) * (HEIGHT - 16);
   const lines = runs(stations).map((run) =>
     svg("polyline", {
@@ -69,7 +72,7 @@ export function profileChart(
     "svg",
     {
       class: "chart profile",
-      viewBox: `0 0 ${WIDTH} ${HEIGHT + FOOT}`,
+      viewBox: `0 0 ${chartWidth} ${HEIGHT + FOOT}`,
       role: "slider",
       tabindex: 0,
       "aria-label": words.profile_alt(formats.distance(length), named(low), named(high)),
@@ -77,11 +80,11 @@ export function profileChart(
       "aria-valuemax": Math.round(length),
       "aria-valuenow": 0,
     },
-    svg("line", { class: "axis", x1: LEFT, y1: HEIGHT, x2: WIDTH, y2: HEIGHT }),
+    svg("line", { class: "axis", x1: LEFT, y1: HEIGHT, x2: chartWidth, y2: HEIGHT }),
     text([LEFT - 6, y(high) + 6], "end", formats.number(high)),
     text([LEFT - 6, y(low)], "end", formats.number(low)),
     text([LEFT, HEIGHT + FOOT - 5], "start", formats.distance(0)),
-    text([WIDTH, HEIGHT + FOOT - 5], "end", formats.distance(length)),
+    text([chartWidth, HEIGHT + FOOT - 5], "end", formats.distance(length)),
     ...lines,
     mark,
   );
@@ -104,7 +107,7 @@ export function profileChart(
 
   drawing.addEventListener("pointermove", (event) => {
     const { left, width } = drawing.getBoundingClientRect();
-    const share = (((event.clientX - left) / width) * WIDTH - LEFT) / (WIDTH - LEFT - 8);
+    const share = (((event.clientX - left) / width) * chartWidth - LEFT) / (chartWidth - LEFT - 8);
     point(Math.round(share * (stations.length - 1)));
   });
   const large = Math.max(1, Math.round(stations.length / 10));

@@ -35,8 +35,7 @@ export const en = {
   hint_line: "Click along the line, then Finish.",
   hint_height: "Click a point.",
   hint_keys: "Or: arrow keys to move, Enter to set a point.",
-  point_placed: (count: number, lat: string, lon: string) =>
-    `Point ${count} at ${lat} north, ${lon} east.`,
+  point_placed: (count: number, at: string) => `Point ${count}: ${at}.`,
   drawing_cancelled: "Drawing cancelled.",
   layers: "Layers",
   layer_hillshade: "Hillshade",
@@ -217,7 +216,6 @@ export const en = {
   // measuring
   height_at: "Height",
   height_none: "There is no data here.",
-  height_where: (lat: string, lon: string) => `${lat} N, ${lon} E`,
   height_source: "Source",
   height_survey: "Survey",
   height_datum: "Vertical datum",

@@ -36,7 +36,7 @@ export const fr: Words = {
   hint_line: "Cliquez le long de la ligne, puis Terminer.",
   hint_height: "Cliquez un point.",
   hint_keys: "Ou : flèches pour déplacer, Entrée pour poser un point.",
-  point_placed: (count, lat, lon) => `Point ${count} à ${lat} nord, ${lon} est.`,
+  point_placed: (count, at) => `Point ${count} : ${at}.`,
   drawing_cancelled: "Tracé abandonné.",
   layers: "Couches",
   layer_hillshade: "Relief ombré",
@@ -210,7 +210,6 @@ export const fr: Words = {
 
   height_at: "Altitude",
   height_none: "Il n’y a pas de données ici.",
-  height_where: (lat, lon) => `${lat} N, ${lon} E`,
   height_source: "Source",
   height_survey: "Levé",
   height_datum: "Référence altimétrique",
