@@ -14,7 +14,10 @@ from hrdem.app.web_mercator import project_box
 
 PICTURE_PIXELS = 512  # longer edge of a preview, and of a result, whose words are read in the page
 _SHADES = {"dtm": "dtm-hillshade", "dsm": "dsm-hillshade", "chm": "dsm-hillshade"}
-_STATISTICS = ("pixels", "valid", "minimum", "maximum", "mean")
+_STATISTICS = {
+    **{name: name for name in ("pixels", "minimum", "maximum", "mean")},
+    "valid": "valid_pixels",
+}
 
 
 def draw_area(
@@ -53,8 +56,12 @@ def draw_area(
         return output.read_bytes()
 
 
-def describe_raster(raster: Path) -> dict[str, Any]:
+def describe_raster(raster: Path, counted: Mapping[str, Any]) -> dict[str, Any]:
     """Return statistics and histogram of a raster.
+
+    Args:
+        raster: The raster, of which a large one is decimated for the histogram.
+        counted: Its statistics as they were counted when it was written.
 
     Raises:
         HrdemError: If it cannot be read.
@@ -64,7 +71,7 @@ def describe_raster(raster: Path) -> dict[str, Any]:
     return {
         "product": found["product"],
         "unit": found["unit"],
-        "statistics": {name: found[name] for name in _STATISTICS},
+        "statistics": {name: counted[key] for name, key in _STATISTICS.items()},
         "histogram": {
             "edges": [bar["low"] for bar in bars] + [bar["high"] for bar in bars[-1:]],
             "counts": [bar["pixels"] for bar in bars],

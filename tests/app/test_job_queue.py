@@ -55,6 +55,7 @@ def test_a_job_writes_the_file_of_the_command_line(
     assert raster.headers["content-disposition"].startswith("attachment;")
     assert (part.status_code, part.content) == (206, raster.content[:4])
     assert sum(view["histogram"]["counts"]) == view["statistics"]["valid"] > 0
+    assert view["statistics"]["mean"] == done["summary"]["dtm"]["statistics"]["mean"]
 
 
 @pytest.mark.slow

@@ -4,19 +4,49 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 from pyproj import Transformer
 
 import hrdem
-from hrdem.app.pictures import draw_area
+from hrdem.app.pictures import describe_raster, draw_area
 from hrdem.app.settings import Services
 from tests.misbehaving import Reply, ServerRequest, misbehaving
 
 NOWHERE = "http://127.0.0.1:9"
 BOX = (-135.5, 60.1, -134.2, 61.3)
+
+
+def test_statistics_are_those_of_all_pixels(tmp_path: Path) -> None:
+    """Also of a file that is decimated to the size of a picture."""
+    path, side = tmp_path / "dtm.tif", 1_500
+    counted = {"pixels": side**2, "valid_pixels": side**2, "minimum": -9, "maximum": 9, "mean": 0}
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=side,
+        height=side,
+        count=1,
+        dtype="float32",
+        crs="EPSG:3979",
+        transform=rasterio.Affine(1, 0, 5, 0, -1, 7),
+    ) as raster:
+        raster.write(np.arange(side**2, dtype="float32").reshape(1, side, side))
+    found = describe_raster(path, counted)
+    assert found["statistics"] == {
+        "pixels": side**2,
+        "valid": side**2,
+        "minimum": -9,
+        "maximum": 9,
+        "mean": 0,
+    }
+    assert 0 < sum(found["histogram"]["counts"]) < side**2
 
 
 def query_of(request: ServerRequest) -> dict[str, str]:

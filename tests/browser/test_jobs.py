@@ -23,6 +23,10 @@ BE_SEEN = """seen => {
     Object.defineProperty(document, "hidden", { value: !seen, configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
+IS_IN_SIGHT = """element => {
+    const { left, top } = element.getBoundingClientRect();
+    return element.contains(document.elementFromPoint(left + 20, top + 8));
+}"""
 GO_AND_COME_BACK = """() => {
     for (const name of ["pagehide", "pageshow"]) {
         dispatchEvent(new PageTransitionEvent(name, { persisted: true }));
@@ -129,9 +133,14 @@ def test_a_job_survives_a_server_that_is_killed(
     page.locator(".job.running").wait_for()
     mortal.kill()
     page.locator("#offline").wait_for()
+    page.locator("#jobs-section").evaluate("element => element.scrollIntoView()")
+    assert page.locator("#offline").evaluate(IS_IN_SIGHT)
+    page.locator("#get").click()
+    page.locator("#get-trouble .trouble").wait_for()
     mortal.start()
     page.locator(".job.done").wait_for(timeout=MAX_JOB_MILLISECONDS)
     assert not page.locator("#offline").is_visible()
+    assert not page.locator("#get-trouble .trouble").is_visible()
 
 
 def test_two_browsers_do_not_see_each_others_jobs(

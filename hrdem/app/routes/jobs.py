@@ -82,7 +82,10 @@ async def get_view(request: Request) -> Response:
     state = state_of(request)
     id_, product = request.path_params["id"], request.path_params["product"]
     raster = state.queue.find_raster(owner_of(request), id_, product)
-    return JSONResponse(await state.slow_looks.run(request, lambda: describe_raster(raster)))
+    job = state.queue.get(owner_of(request), id_)
+    counted = job.result["summary"][product]["statistics"]
+    found = await state.slow_looks.run(request, lambda: describe_raster(raster, counted))
+    return JSONResponse(found)
 
 
 async def get_view_picture(request: Request) -> Response:

@@ -59,6 +59,10 @@ export function createGetButton({ store, words, formats }: Page): void {
   store.watch(({ choices }) => choices, render);
   store.watch(({ settled }) => settled, render);
   store.watch(
+    ({ connected }) => connected,
+    () => showTrouble(problems, null),
+  );
+  store.watch(
     ({ area }) => area,
     () => showTrouble(problems, null),
   );

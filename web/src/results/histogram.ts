@@ -14,6 +14,10 @@ export function histogram(
   unit: string | null,
 ): HTMLElement {
   const named = (value: number) => withUnit(formats.number(value), unit);
+  const total = Math.max(
+    1,
+    counts.reduce((sum, count) => sum + count, 0),
+  ); // of large files, a part
   const most = Math.max(1, ...counts);
   const step = WIDTH / Math.max(1, counts.length);
   const bars = counts.map((count, index) => {
@@ -48,7 +52,7 @@ export function histogram(
       {},
       h("td", {}, formats.number(edges[index] ?? 0)),
       h("td", {}, formats.number(edges[index + 1] ?? 0)),
-      h("td", {}, formats.count(count)),
+      h("td", {}, formats.percent((100 * count) / total)),
     ),
   );
   return h(
@@ -72,9 +76,7 @@ export function histogram(
             h(
               "tr",
               {},
-              ...[words.from, words.to, words.pixels].map((word) =>
-                h("th", { scope: "col" }, word),
-              ),
+              ...[words.from, words.to, words.share].map((word) => h("th", { scope: "col" }, word)),
             ),
           ),
           h("tbody", {}, ...rows),

@@ -206,6 +206,7 @@ export const en = {
   as_table: "As a table",
   from: "From",
   to: "To",
+  share: "Share",
   pixels: "Pixels",
   statistics: "Statistics",
   stat_minimum: "Minimum",

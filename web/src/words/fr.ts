@@ -201,6 +201,7 @@ export const fr: Words = {
   as_table: "En tableau",
   from: "De",
   to: "À",
+  share: "Part",
   pixels: "Pixels",
   statistics: "Statistiques",
   stat_minimum: "Minimum",
