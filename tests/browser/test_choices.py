@@ -12,6 +12,21 @@ if TYPE_CHECKING:
 FIND_CRS = "**/api/crs?*"
 
 
+def test_what_is_missing_is_named(page: Page) -> None:
+    """First the area, then the product."""
+    steps.wait_for_map(page)
+    summary, trouble = page.locator("#summary"), page.locator("#get-trouble")
+    assert "area" in summary.inner_text()
+    steps.type_box(page, -75.72, 45.40, -75.715, 45.405)
+    steps.wait_for_estimate(page)
+    page.locator("#products input[value=dtm]").uncheck()
+    assert "product" in summary.inner_text()
+    page.locator("#get").click(force=True)
+    assert "product" in trouble.inner_text()
+    page.locator("#products input[value=dsm]").check()
+    assert trouble.inner_text() == ""
+
+
 def test_the_file_is_what_the_form_says(page: Page) -> None:
     """No click is lost to the field before it; no file is made while a field is wrong."""
     steps.type_box(page, -75.72, 45.40, -75.715, 45.405)

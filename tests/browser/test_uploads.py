@@ -83,12 +83,16 @@ def test_a_file_of_another_kind_is_refused_with_what_to_do(page: Page, tmp_path:
 
 
 def test_a_layer_of_several_can_be_chosen(page: Page, tmp_path: Path) -> None:
-    """A GeoPackage with two layers gives the one that is chosen."""
+    """A GeoPackage with several gives the one that is chosen, also after a wrong choice."""
     path = tmp_path / "fields.gpkg"
     frame = geopandas.GeoDataFrame({"name": ["Field"]}, geometry=[TRIANGLE], crs="EPSG:4326")
     frame.to_file(path, layer="first")
+    wells = geopandas.GeoDataFrame(geometry=[TRIANGLE.centroid], crs="EPSG:4326")
+    wells.to_file(path, layer="wells")
     frame.scale(0.5, 0.5).to_frame("geometry").set_crs("EPSG:4326").to_file(path, layer="second")
     page.locator("#file").set_input_files(path)
     page.locator("#file-layer").wait_for()
+    page.locator("#file-layer").select_option("wells")
+    page.locator("#area-trouble", has_text="no area").wait_for()
     page.locator("#file-layer").select_option("second")
     page.locator("#area-size", has_text="0.11").wait_for()

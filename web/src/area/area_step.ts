@@ -66,7 +66,7 @@ export function createAreaStep({ store, words, formats }: Page): AreaStep {
       if (signal.aborted) return;
       const shown = troubleOf(error, words, source !== null);
       show(shown);
-      offerLayers(shown.fault?.layers ?? [], "");
+      if (shown.fault?.layers) offerLayers(shown.fault.layers, "");
     }
     reading.hidden = true;
   }

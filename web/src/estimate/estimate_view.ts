@@ -34,7 +34,7 @@ export function createEstimateView(page: Page, retry: () => void): void {
     switch (estimated.state) {
       case "none":
         draw();
-        short.textContent = words.choose_area_first;
+        short.textContent = store.get().area ? words.no_product : words.choose_area_first;
         break;
       case "working":
         if (!estimated.last) {

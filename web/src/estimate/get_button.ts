@@ -34,7 +34,8 @@ export function createGetButton({ store, words, formats }: Page): void {
     if (detail > 1) return; // the second click of a double one
     const request = requestOf(store.get());
     if (!request) {
-      showTrouble(problems, trouble(words.choose_area_first, ""));
+      const missing = store.get().area ? words.no_product : words.choose_area_first;
+      showTrouble(problems, trouble(missing, ""));
       return;
     }
     if (!store.get().settled) byId("choices-trouble").scrollIntoView({ block: "nearest" });
@@ -56,7 +57,13 @@ export function createGetButton({ store, words, formats }: Page): void {
   });
 
   store.watch(({ estimate }) => estimate, render);
-  store.watch(({ choices }) => choices, render);
+  store.watch(
+    ({ choices }) => choices,
+    () => {
+      showTrouble(problems, null);
+      render();
+    },
+  );
   store.watch(({ settled }) => settled, render);
   store.watch(
     ({ connected }) => connected,

@@ -237,7 +237,8 @@ export const en = {
   fault_other: "This cannot be done as it is.",
   fault_other_hint: "Choose another area, or other settings.",
   fault_file: "The file cannot be used.",
-  fault_file_hint: "Choose another file, or draw the area.",
+  fault_file_hint:
+    "Choose GeoJSON, GeoPackage, KML or a zipped Shapefile, with polygons; or draw the area.",
   fault_layer: "The file has several layers.",
   fault_layer_hint: "Choose one of them.",
   fault_outside: "The area lies outside of Canada, where the data are.",

@@ -229,7 +229,8 @@ export const fr: Words = {
   fault_other: "Ce n’est pas possible ainsi.",
   fault_other_hint: "Choisissez une autre zone ou d’autres réglages.",
   fault_file: "Ce fichier ne peut pas servir.",
-  fault_file_hint: "Choisissez un autre fichier, ou tracez la zone.",
+  fault_file_hint:
+    "Choisissez GeoJSON, GeoPackage, KML ou un Shapefile en ZIP, avec des polygones; ou tracez la zone.",
   fault_layer: "Le fichier a plusieurs couches.",
   fault_layer_hint: "Choisissez-en une.",
   fault_outside: "La zone est hors du Canada, où sont les données.",
