@@ -38,6 +38,19 @@ def test_a_service_that_fails_for_a_while_is_asked_again(page: Page) -> None:
     page.locator("#estimate details.surveys").wait_for()
 
 
+def test_a_download_beyond_the_limit_is_told_before(page: Page) -> None:
+    """A map sheet of the demonstration at 1 m takes more than the 50 GB of the server."""
+    steps.wait_for_map(page)
+    page.locator("#search-text").fill("031G")
+    page.locator("#search-list [role=option]").first.wait_for()
+    page.keyboard.press("Enter")
+    page.locator("#estimate .note", has_text="50 GB").wait_for()
+    page.locator("#choices summary").click()
+    page.locator("#choices input[name=resolution]").fill("30")
+    page.keyboard.press("Enter")
+    page.locator("#estimate .note").wait_for(state="detached")
+
+
 def test_what_is_used_stays_while_estimates_arrive(page: Page) -> None:
     """Files under the pointer, buttons in focus; the command of another area does not."""
 

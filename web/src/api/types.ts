@@ -45,7 +45,7 @@ export interface Config {
   formats: string[];
   resampling: string[];
   vertical_datums: string[];
-  limits: { upload_bytes: number; [name: string]: number };
+  limits: { upload_bytes: number; [name: string]: number | null };
   map: { layers: string[]; has_basemap: boolean };
 }
 

@@ -87,7 +87,7 @@ function parts(
     facts(page, estimate),
     coverage(page, estimate),
     ...(failed ? [h("h3", {}, page.words.surveys), ...failure] : [surveys(page, estimate)]),
-    estimate && notes(estimate),
+    estimate && notes(page, estimate),
   ];
 }
 
@@ -169,13 +169,22 @@ function surveys({ words, formats }: Page, estimate: Estimate | null): HTMLEleme
   );
 }
 
-function notes(estimate: Estimate): HTMLElement | null {
+/** What the server will not download, and its warnings. */
+function notes({ store, words, formats }: Page, estimate: Estimate): HTMLElement | null {
   const warnings = estimate.warnings.map(readable).filter((warning) => warning !== "");
-  if (warnings.length === 0) return null;
+  const limit = store.get().config?.limits["download_bytes"];
+  const missing = (estimate.transfer_bytes ?? 0) - (estimate.cached_bytes ?? 0);
+  const isTooLarge = typeof limit === "number" && missing > limit;
+  if (warnings.length === 0 && !isTooLarge) return null;
   return h(
     "div",
     { class: "note" },
     icon("warning"),
-    h("ul", { class: "plain" }, ...warnings.map((warning) => h("li", { lang: "en" }, warning))),
+    h(
+      "ul",
+      { class: "plain" },
+      isTooLarge && h("li", {}, words.too_large(formats.bytes(limit))),
+      ...warnings.map((warning) => h("li", { lang: "en" }, warning)),
+    ),
   );
 }

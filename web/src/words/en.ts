@@ -154,6 +154,8 @@ export const en = {
   coverage: "With data",
   coverage_of: (collection: string, percent: string) => `${collection}: ${percent}`,
   coverage_total: (percent: string) => `${percent} in all`,
+  too_large: (limit: string) =>
+    `The download is larger than the server allows, ${limit}. Choose a smaller area, or a larger pixel size of the file.`,
   fill_now: "Fill the gaps from the coarser mosaics",
   surveys: "Surveys",
   surveys_wait: "Looking up the surveys…",

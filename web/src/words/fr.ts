@@ -124,7 +124,7 @@ export const fr: Words = {
   format_gtiff: "GeoTIFF",
   format_cog: "GeoTIFF optimisé pour l’infonuagique (COG)",
   cut: "Hors de la zone",
-  cut_usual: "Vide pour un polygone, gardé pour un rectangle",
+  cut_usual: "Vide si polygone, gardé si rectangle",
   cut_yes: "Toujours vide",
   cut_no: "Toujours gardé",
   source_band: "Aussi des fichiers de la source et de l’année du levé de chaque pixel",
@@ -151,6 +151,8 @@ export const fr: Words = {
   coverage: "Avec données",
   coverage_of: (collection, percent) => `${collection} : ${percent}`,
   coverage_total: (percent) => `${percent} en tout`,
+  too_large: (limit) =>
+    `Le téléchargement dépasse ce que le serveur permet, ${limit}. Choisissez une zone plus petite, ou une plus grande taille de pixel du fichier.`,
   fill_now: "Combler les trous avec les mosaïques plus grossières",
   surveys: "Levés",
   surveys_wait: "Recherche des levés…",
