@@ -18,7 +18,7 @@ export interface Picture {
   box: Box;
 }
 
-const PAUSE_MILLISECONDS = 250;
+const PAUSE_MILLISECONDS = 150;
 const RETRY_MILLISECONDS = 1000;
 
 /**
