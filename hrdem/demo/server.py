@@ -6,6 +6,7 @@ import email.utils
 import json
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from http import HTTPStatus
@@ -44,6 +45,11 @@ class DemoServer(ThreadingHTTPServer):
     def url(self) -> str:
         """Scheme and host."""
         return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report a defect; a client that is gone, as a job that was cancelled, is none."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
