@@ -99,7 +99,7 @@ def test_a_french_browser_gets_errors_in_french(
     """What the server says, and what its jobs say of the options of a command, are English."""
     page = new_page(viewport=WIDE, locale="fr-CA")
     page.goto(server.url)
-    steps.type_box(page, 2, 48, "2,1", "48,1")
+    steps.type_box(page, "-20,1", 48, -20, "48,1")
     page.locator("#area-trouble strong", has_text="La zone est hors du Canada").wait_for()
     assert page.locator("#area-trouble [lang=en]", has_text="outside Canada").is_visible()
     assert find_violations(page) == []

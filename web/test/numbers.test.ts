@@ -90,3 +90,14 @@ test("names and units are those of the language; what is new keeps the server's"
   assert.equal(withUnit("3", "degree"), "3°");
   assert.equal(withUnit("3", ""), "3");
 });
+
+test("sides of a box take minutes and letters, and longitudes without a sign are west", () => {
+  assert.equal(parseDegrees("45°24'"), 45.4);
+  assert.equal(parseDegrees("75° 43\u2032 12\u2033 O", true), -75.72);
+  assert.equal(parseDegrees("75.72W"), -75.72);
+  assert.equal(parseDegrees("75,72", true), -75.72);
+  assert.equal(parseDegrees("-75.72", true), -75.72);
+  assert.equal(parseDegrees("2.35 E", true), 2.35);
+  assert.equal(parseDegrees("45.4"), 45.4);
+  assert.equal(parseDegrees("west", true), null);
+});
