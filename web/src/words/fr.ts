@@ -165,7 +165,7 @@ export const fr: Words = {
   copied: "Copié.",
   area_file: "La commande et l’appel lisent ce fichier, dans le dossier où on les lance :",
   area_file_get: "Télécharger area.geojson",
-  warnings: "À noter",
+  warnings: "À noter (en anglais)",
 
   jobs: "Vos fichiers",
   job_started: "C’est parti. Le fichier paraîtra sous Vos fichiers.",
