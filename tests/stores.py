@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 
 from hrdem.catalog.items import Asset, Item
@@ -61,6 +62,7 @@ class Store(Http):
         self._files: dict[str, bytes] = {}
         self._items: dict[str, dict[str, dict[str, Asset]]] = {}
         self._dates: dict[str, tuple[str, str]] = {}
+        self._outlines: dict[str, shapely.Geometry | None] = {}
         self.received: dict[str, int] = {}
         self.refused: set[str] = set()
         monkeypatch.setattr("hrdem.planning.resolve.search_items", self._search_items)
@@ -79,8 +81,9 @@ class Store(Http):
         sparse: bool = False,
         datetime: str = "2024",
         updated: str = "2026",
+        outline: shapely.Geometry | None = None,
     ) -> None:
-        """Publish a raster of a collection; left and top are in EPSG:3979."""
+        """Publish a raster of a collection; left, top and the outline are in EPSG:3979."""
         name = f"{item}-{collection}-{asset}.tif"
         size = RESOLUTIONS[collection]
         transform = Affine(size, 0, left, 0, -size, top)
@@ -92,6 +95,7 @@ class Store(Http):
         assets = self._items.setdefault(collection, {}).setdefault(f"{item}-{collection}", {})
         assets[asset] = Asset(asset, f"{HOST}/{name}", "", "")
         self._dates[f"{item}-{collection}"] = updated, datetime
+        self._outlines[f"{item}-{collection}"] = outline
 
     def add_item(self, collection: str, item: str) -> None:
         """List an item without files."""
@@ -120,7 +124,13 @@ class Store(Http):
 
     def _search_items(self, aoi, collection, *_) -> list[Item]:
         return [
-            Item(name, collection.id, *self._dates[name], None, tuple(assets.values()))
+            Item(
+                name,
+                collection.id,
+                *self._dates[name],
+                self._outlines.get(name),
+                tuple(assets.values()),
+            )
             for name, assets in self._items.get(collection.id, {}).items()
         ]
 

@@ -80,6 +80,8 @@ def find_gaps(
         area = outline.intersection(needed)
         if name not in bounds:
             area = area.union(rest)
+        if outlines[name] is None and rest.area < MIN_GAP_M2:
+            area = needed  # no telling which of the files that cover it the lost one overlaps
         if area.area > MIN_GAP_M2:
             gaps.append(Gap(name, query.collection.id, query.product.name, area, error))
     return gaps

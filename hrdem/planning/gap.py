@@ -21,7 +21,8 @@ class Gap:
         collection: Id of its collection.
         product: Name of the published product that it holds.
         area: Polygons in EPSG:3979 where pixels may be missing: the file's own bounds, else its
-            outline in the catalogue and everything that neither files nor outlines cover.
+            outline in the catalogue and everything that neither files nor outlines cover. All of
+            the area if there is no outline and nothing is uncovered.
         error: Why it could not be read.
     """
 

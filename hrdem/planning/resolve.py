@@ -270,7 +270,10 @@ def _settle(
     gaps = find_gaps(lost, by_id, headers.sources, query, needed)
     for gap in gaps:
         log.warning("%s It is left out, and the output is incomplete.", gap.error)
-    outside = lost.keys() - {gap.item for gap in gaps}
+    listed = {gap.item for gap in gaps}
+    outside = [name for name in lost if name not in listed]
+    for name in outside:
+        log.warning("%s It is skipped: it does not reach the area.", lost[name])
     return _Settled(sources, gaps, [*skipped, *outside])
 
 

@@ -75,7 +75,9 @@ def test_file_beside_the_shape_is_no_gap(tmp_path: Path, store: Store) -> None:
     """Only the box around the shape reaches it."""
     for item, right, down in (("a", 0, 0), ("c", 0, 100), ("d", 100, 0), ("b", 100, 100)):
         tile = make_relief("1m", 100, 100)
-        store.add(TIERS["1m"], tile, LEFT + right, TOP - down, item=item)
+        left, top = LEFT + right, TOP - down
+        outline = shapely.box(left, top - 100, left + 100, top)
+        store.add(TIERS["1m"], tile, left, top, item=item, outline=outline)
     store.refused.add(GONE)
     corner = shapely.Polygon([(LEFT, TOP), (LEFT + 180, TOP), (LEFT, TOP - 180)])
     result = run(store, tmp_path / "a.tif", aoi=corner)
@@ -83,6 +85,20 @@ def test_file_beside_the_shape_is_no_gap(tmp_path: Path, store: Store) -> None:
     assert result.plan.skipped_neighbours == ("b-hrdem-mosaic-1m",)
     assert result.statistics.valid_percent == 100
     assert not run(store, tmp_path / "box.tif", aoi=corner.envelope).complete
+
+
+def test_file_without_an_outline_may_be_a_gap_in_what_others_cover(
+    tmp_path: Path, store: Store
+) -> None:
+    """It may be newer than they are; the output was complete, without a word."""
+    store.add(TIERS["1m"], make_relief("1m", EDGE, EDGE), LEFT, TOP, item="a")
+    store.add(TIERS["1m"], make_relief("1m", EDGE, EDGE), LEFT, TOP, item="b", datetime="2025")
+    store.refused.add(GONE)
+    inside = AREA.intersection(shapely.box(LEFT, TOP - EDGE, LEFT + EDGE, TOP))
+    result = run(store, tmp_path / "a.tif", aoi=inside)
+    (gap,) = result.gaps_as_dict()
+    assert not result.complete
+    assert (gap["item"], gap["percent"], gap["nodata_pixels"]) == ("b-hrdem-mosaic-1m", 100, 0)
 
 
 def test_coarser_tier_fills_a_gap_that_stays_listed(tmp_path: Path, store: Store) -> None:
