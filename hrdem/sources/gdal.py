@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
 import rasterio
 from affine import Affine
+from rasterio.dtypes import dtype_rev, typename_fwd
 from rasterio.io import DatasetReader
 
 from hrdem.errors import BlockedAddressError, SourceError
@@ -42,6 +44,10 @@ T = TypeVar("T")
 _VRT_BLOCK = (512, 512)  # of its files; its own blocks of 128 would split theirs
 _MAX_BLOCK_PIXELS = 16 << 20  # GDAL decodes whole blocks, however little of them is read
 _MAX_VRT_FILE_REQUESTS = 8  # at a time
+# GDAL (3.10, at least) looks each tile up twice, to fetch it and to decode it. If a part of the
+# index cannot be read, the first look fails unnoticed, and in a file without the layout of GDAL's
+# COGs the second finds no tile, which is nodata. Read as a whole at first, it fails then.
+_WHOLE_INDEX: dict[str, object] = {"GTIFF_USE_DEFER_STRILE_LOADING": "NO"}
 _FOLLOWED_DOMAINS = ("OVERVIEWS", "ProxyOverviewRequest")  # metadata that names other files
 
 
@@ -70,6 +76,7 @@ class GdalFile:
         grid: Pixel grid.
         band: What it states about its numbers.
         block: Width and height of its blocks, pixels.
+        is_cog: Whether it, or each file that a VRT refers to, has the layout of GDAL's COGs.
     """
 
     url: str
@@ -79,6 +86,7 @@ class GdalFile:
     grid: Grid
     band: Band
     block: tuple[int, int]
+    is_cog: bool
 
     level: ClassVar[int] = 0
     priority: ClassVar[int] = 0
@@ -199,9 +207,9 @@ def probe_vrt(url: str, unit: str, http: Http) -> GdalFile:
     vrt = sanitize_vrt(document, url)
     vrt_files = probe_vrt_files(vrt.files, version.url, http)
     with thread_pool(_MAX_VRT_FILE_REQUESTS, "look") as pool:
-        list(pool.map(lambda each: _check_vrt_file(each, unit), vrt_files))
+        are_cogs = list(pool.map(lambda each: _check_vrt_file(each, unit), vrt_files))
     file = _probe(url, vrt.text, version, vrt_files)
-    return replace(file, block=_VRT_BLOCK)
+    return replace(file, block=_VRT_BLOCK, is_cog=all(are_cogs))
 
 
 def probe_vrt_files(files: Sequence[str], vrt: str, http: Http) -> tuple[VrtFile, ...]:
@@ -236,26 +244,31 @@ def _probe_vrt_file(url: str, vrt: str, http: Http) -> VrtFile:
     return VrtFile(url, version)
 
 
-def _check_vrt_file(vrt_file: VrtFile, unit: str) -> None:
-    """Open a file of a VRT as a COG, and check it."""
+def _check_vrt_file(vrt_file: VrtFile, unit: str) -> bool:
+    """Open a file of a VRT as a COG, and check it; return whether it has the layout of GDAL's."""
     url = vrt_file.version.url
 
-    def read_description() -> Band:
+    def read_description() -> tuple[Band, bool]:
         path, options = f"{VSICURL}{vrt_file.url}", _gdal_options(vrt_file.version, [vrt_file.url])
         with (
             contextlib.closing(DatasetPool(max_open=1)) as pool,
             _borrow_dataset(vrt_file.url, path, options, pool, "be opened") as dataset,
         ):
             _check_gdal_raster(dataset, url)
-            return describe_band(dataset)
+            return describe_band(dataset), _has_cog_layout(dataset)
 
-    band = _retry(read_description)
+    band, is_cog = _retry(read_description)
     check_band(band, unit, url)
     if not band.is_plain:
         raise SourceError(
             f"{url} has a scale, an offset or a mask, which a VRT ignores. Read the file itself: "
             "`via=cog`."
         )
+    return is_cog
+
+
+def _has_cog_layout(dataset: DatasetReader) -> bool:
+    return bool(dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG")
 
 
 def _check_gdal_raster(dataset: DatasetReader, display_url: str) -> None:
@@ -300,6 +313,7 @@ def _probe(url: str, path: str, version: SourceVersion, vrt_files: tuple[VrtFile
                 grid=Grid(crs, transform, dataset.width, dataset.height),
                 band=describe_band(dataset),
                 block=(width, height),
+                is_cog=_has_cog_layout(dataset),
             )
 
     return _retry(read_header)
@@ -340,6 +354,10 @@ class GdalSource:
         self._pool = pool
         self._http = http
         self._options = _file_options(file.url, file.version, file.vrt_files)
+        self._path = file.path
+        if not file.is_cog:
+            self._options |= _WHOLE_INDEX
+            self._path = _format_vrt(file)
         self.grid = file.grid
         self.dtype = file.dtype
         self.nodata = file.nodata
@@ -368,12 +386,36 @@ class GdalSource:
     def _borrow(self) -> Iterator[DatasetReader]:
         """Borrow the dataset; after a failure, check whether the file has changed."""
         try:
-            url, path = self._file.url, self._file.path
+            url, path = self._file.url, self._path
             with _borrow_dataset(url, path, self._options, self._pool, "be read") as dataset:
                 yield dataset
         except SourceError:
             self._file.check_unchanged(self._http)
             raise
+
+
+def _format_vrt(file: GdalFile) -> str:
+    """Format a VRT of all pixels of a file; what is a VRT or has a mask is returned as it is.
+
+    The files of a VRT are opened when it is read, without Python's lock. The index of a file that
+    is opened as such may arrive with the lock acquired (see `DatasetPool`).
+    """
+    if file.vrt_files or file.band.is_masked:
+        return file.path
+    width, height = str(file.grid.width), str(file.grid.height)
+    root = Element("VRTDataset", rasterXSize=width, rasterYSize=height)
+    corner = SubElement(root, "GeoTransform")  # without it, a warning
+    corner.text = ",".join(repr(number) for number in file.grid.transform.to_gdal())
+    kind = str(typename_fwd[dtype_rev[file.band.stored_dtype]])
+    band = SubElement(root, "VRTRasterBand", dataType=kind, band="1")
+    if file.band.stored_nodata is not None:
+        SubElement(band, "NoDataValue").text = repr(file.band.stored_nodata)
+    source = SubElement(band, "SimpleSource")
+    SubElement(source, "SourceFilename", relativeToVRT="0").text = file.path
+    SubElement(source, "SourceBand").text = "1"
+    for rectangle in ("SrcRect", "DstRect"):
+        SubElement(source, rectangle, xOff="0", yOff="0", xSize=width, ySize=height)
+    return tostring(root, "unicode")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 import hrdem
 from hrdem.demo import Addresses
 from hrdem.demo.terrain import heights
+from hrdem.geo.grid import Window
 from hrdem.http.client import HttpClient
 from hrdem.http.ranges import check_file_unchanged, read_version
 from hrdem.http.run_context import RunContext
@@ -21,7 +24,16 @@ from hrdem.jobs.extract import run_plan
 from hrdem.output.plan_writer import OutputOptions
 from hrdem.planning.make_plan import make_plan
 from hrdem.request.request import Request
-from tests.misbehaving import Misbehaving, Reply, ServerRequest, forward, misbehaving
+from hrdem.sources.dataset_pool import DatasetPool
+from hrdem.sources.gdal import GdalSource, probe_gdal_cog, probe_vrt
+from tests.misbehaving import (
+    Misbehaving,
+    Reply,
+    ServerRequest,
+    forward,
+    misbehaving,
+    range_reply,
+)
 
 AREA = (1_499_400, -170_600, 1_500_600, -170_000)  # 8_2 and 9_2
 
@@ -119,6 +131,52 @@ def test_tiles_that_gdal_cannot_read_are_an_error(
     with store(demo, broken) as server, pytest.raises(hrdem.NetworkError):
         extract(server, tmp_path / "out.tif", http, engine="gdal")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("is_vrt", [False, True])
+@pytest.mark.parametrize("edge", [8, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "fault", [Reply(206, bytes(100), cut=10), pytest.param(Reply(404), marks=pytest.mark.slow)]
+)
+def test_an_index_that_gdal_cannot_read_is_an_error(
+    http: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Reply, edge: int,
+    is_vrt: bool,
+) -> None:  # fmt: skip
+    """GDAL returned nodata, for pixels of one tile and of many, of a file that is no COG of its."""
+    monkeypatch.setattr("hrdem.sources.gdal.time.sleep", lambda _: None)
+    size = {"width": 2048, "height": 1024}
+    with rasterio.open(
+        tmp_path / "a.tif", "w", "GTiff", **size, count=1, dtype="float32", nodata=-32767,
+        crs="EPSG:3979", transform=Affine(1, 0, 1_500_000, 0, -1, -170_000),
+        tiled=True, blockxsize=16, blockysize=16, compress="lzw",
+    ) as dataset:  # fmt: skip
+        dataset.write(np.full(dataset.shape, 300, np.float32), 1)
+    content = (tmp_path / "a.tif").read_bytes()
+    rectangle = 'xOff="0" yOff="0" xSize="2048" ySize="1024"'
+    vrt = f"""<VRTDataset rasterXSize="2048" rasterYSize="1024"><SRS>EPSG:3979</SRS>
+        <GeoTransform>1500000, 1, 0, -170000, 0, -1</GeoTransform>
+        <VRTRasterBand dataType="Float32" band="1"><NoDataValue>-32767</NoDataValue><SimpleSource>
+        <SourceFilename relativeToVRT="1">a.tif</SourceFilename>
+        <SrcRect {rectangle}/><DstRect {rectangle}/></SimpleSource></VRTRasterBand></VRTDataset>"""
+    broken = False
+
+    def script(request: ServerRequest) -> Reply:
+        if request.path == "/a.vrt":
+            return Reply(200, vrt.encode(), {"ETag": '"1"'})
+        return fault if broken and starts_at(request) else range_reply(content, request)
+
+    window = Window(1200, 600, edge, edge)
+    with misbehaving(script) as server, contextlib.closing(DatasetPool(max_open=2)) as pool:
+        url = f"{server.url}/a"
+        found = (
+            probe_vrt(f"{url}.vrt", "metre", http) if is_vrt else probe_gdal_cog(f"{url}.tif", http)
+        )
+        source = GdalSource(found, pool, http)
+        broken = True
+        with pytest.raises(hrdem.SourceError, match="cannot be read"):
+            source.fetch(window)
+        broken = False
+        assert (source.fetch(window).decode() == 300).all()
 
 
 @pytest.mark.parametrize(

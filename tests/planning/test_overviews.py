@@ -52,7 +52,9 @@ def grid(left: float = LEFT, top: float = TOP, edge: int = 512) -> Grid:
 
 def by_gdal(left: float = LEFT) -> RasterFile:
     version = SourceVersion(URL, '"1"', 1, "", "")
-    return GdalFile(URL, f"/vsicurl/{URL}", version, (), grid(left), HEIGHTS, (512, 512))
+    return GdalFile(
+        URL, f"/vsicurl/{URL}", version, (), grid(left), HEIGHTS, (512, 512), is_cog=True
+    )
 
 
 def coverage(left: float = LEFT) -> WcsCoverage:
