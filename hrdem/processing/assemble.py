@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hrdem.geo.band import is_infinite
 from hrdem.geo.block_set import BlockSet
 from hrdem.geo.grid import Pixels, Window
-from hrdem.geo.nodata import is_all_valid, valid_mask
+from hrdem.geo.nodata import avoid_nodata, is_all_valid, valid_mask
 
 NO_RANK = 255
 INFINITE_RANK = 254  # of pixels without data that are infinite in a source
@@ -130,6 +130,9 @@ class GatheredBlock:
     The pixels of one source are kept as they were read, and joined by `merge`. Those of several
     are merged as they arrive, so that memory does not depend on their number.
 
+    A height that equals the nodata value of the output, and not that of its source, is moved to
+    the next number.
+
     Args:
         dst_window: Window of the block on the output grid.
         inputs: The sources, by rank.
@@ -160,7 +163,7 @@ class GatheredBlock:
             rank = self._pieces[0][0].rank
             pixels = self._join_pieces()
             if pixels is not None and is_all_valid(pixels, self._inputs[rank].nodata):
-                return MergedBlock(self.dst_window, pixels, rank)
+                return MergedBlock(self.dst_window, self._keep_valid(pixels, rank), rank)
             self._merge_pieces()
         assert self._pixels is not None
         return MergedBlock(self.dst_window, self._pixels, self._ranks)
@@ -190,11 +193,17 @@ class GatheredBlock:
             copied = valid_mask(pixels, nodata)
             infinite = None if copied.all() else is_infinite(pixels, nodata)
             copied &= ranks > read.rank
-            np.copyto(self._pixels[within], pixels, where=copied)
+            kept = self._keep_valid(pixels, read.rank)
+            np.copyto(self._pixels[within], kept, where=copied)
             ranks[copied] = read.rank
             if infinite is not None:
                 ranks[infinite & (ranks == NO_RANK)] = INFINITE_RANK
         self._pieces.clear()
+
+    def _keep_valid(self, pixels: Pixels, rank: int) -> Pixels:
+        """Return pixels of a source, of which none with data has the nodata value of the output."""
+        own = self._inputs[rank].nodata
+        return pixels if own == self._nodata else avoid_nodata(pixels, self._nodata)
 
     def _share(self, read: ReadTask) -> Window:
         shared = self.dst_window.intersection(read.dst_window)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def merge_arrays(
     block: int = 16,
     max_blocks: int = 3,
     max_pixels: int = 400,
+    nodata: float = NODATA,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Merge arrays that stand for files, stripe by stripe."""
     pixels = np.full((output.height, output.width), np.nan, "float32")
@@ -40,14 +42,14 @@ def merge_arrays(
         reads = split_into_reads(stripe, inputs, max_pixels)
         arrays = (files[read.rank][read.src_window.slices] for read in reads)
         blocks = BlockSet.all_of(stripe, block)
-        for gathered in gather_blocks(blocks, reads, arrays, inputs, "float32", NODATA):
+        for gathered in gather_blocks(blocks, reads, arrays, inputs, "float32", nodata):
             done = gathered.merge()
             assert any(done.dst_window.intersection(each.dst_window) for each in inputs)
             assert np.isnan(pixels[done.dst_window.slices]).all(), "a block came twice"
             pixels[done.dst_window.slices] = done.pixels
             ranks[done.dst_window.slices] = done.ranks
     ranks[np.isnan(pixels)] = NO_RANK  # blocks outside of all inputs are left out
-    return np.nan_to_num(pixels, nan=NODATA), ranks
+    return np.nan_to_num(pixels, nan=nodata), ranks
 
 
 @settings(max_examples=150, deadline=None)
@@ -117,6 +119,18 @@ def test_other_nodata_values_are_translated() -> None:
         file = np.array([[1, nodata, 3, 0]], "float32")
         pixels, _ = merge_arrays(output, [MergeInput(output, output, (4, 4), nodata)], [file])
         assert pixels.tolist() == [[1, NODATA, 3, 0]]
+
+
+@pytest.mark.parametrize("left", [-9999.0, 7.0])
+def test_height_that_is_nodata_in_another_file_is_kept(left: float) -> None:
+    """Where the output's nodata is 0, heights of 0 m from a file with another were nodata."""
+    output = Window(0, 0, 3, 1)
+    file = np.array([[left, 0, 3]], "float32")
+    inputs = [MergeInput(output, output, (4, 4), -9999.0)]
+    pixels, _ = merge_arrays(output, inputs, [file], nodata=0.0)
+    assert pixels[0, 0] == (0 if left == -9999 else 7)
+    assert 0 < abs(pixels[0, 1]) < 1e-30
+    assert pixels[0, 2] == 3
 
 
 def test_nan_pixels_become_nodata() -> None:
