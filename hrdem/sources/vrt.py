@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
 from hrdem.errors import SourceError
+from hrdem.geo.grid import SNAP_TOLERANCE_PIXELS
 from hrdem.http.protocol import Response
 from hrdem.http.response_checks import check_no_web_page
 from hrdem.http.retry import RetryableError
@@ -268,18 +270,30 @@ def _check_element_text(element: Element) -> None:
 
 
 def _check_rectangles(element: Element) -> None:
-    """Check that source and target rectangles have one size, so that no pixel is resampled."""
+    """Check that source and target rectangles have one size, and whole pixels between them.
+
+    Otherwise pixels are resampled. If there is only one of the two, GDAL reads nodata.
+    """
     rectangles = [element.find(name) for name in ("SrcRect", "DstRect")]
-    sizes = []
+    found = []
     for rectangle in rectangles:
         if rectangle is None:
             continue
         numbers = [rectangle.get(name, "") for name in _RECTANGLE]
         if not all(map(_is_finite, numbers)):
             raise _NotAllowedError(f"has a {rectangle.tag} that is not a rectangle")
-        sizes.append((float(numbers[2]), float(numbers[3])))
-    if len(sizes) == 2 and not all(map(math.isclose, *sizes)):
+        found.append([float(number) for number in numbers])
+    if len(found) == 1:
+        raise _NotAllowedError("has a SrcRect without a DstRect, or the reverse")
+    if found and not (
+        all(map(math.isclose, found[0][2:], found[1][2:]))
+        and all(map(_is_whole, map(operator.sub, found[0][:2], found[1][:2])))
+    ):
         raise _NotAllowedError("resamples the pixels of its files")
+
+
+def _is_whole(pixels: float) -> bool:
+    return abs(pixels - round(pixels)) <= SNAP_TOLERANCE_PIXELS
 
 
 def _is_finite(text: str) -> bool:

@@ -208,3 +208,21 @@ def test_large_documents_take_little_memory(document: bytes) -> None:
     assert len(str(told.value)) < 500
     assert peak < 64 << 20
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("offset", ["0.5", "9.7", "1e-3"])
+@pytest.mark.parametrize("name", ["SrcRect", "DstRect"])
+def test_files_between_pixels_are_refused(name: str, offset: str) -> None:
+    """GDAL takes the nearest pixel, up to half a pixel away, and one of them twice."""
+    source = SOURCE.replace(f'<{name} xOff="0"', f'<{name} xOff="{offset}"')
+    with pytest.raises(SourceError, match="resamples the pixels of its files"):
+        sanitize_vrt(vrt(source), HREF)
+    noisy = SOURCE.replace(f'<{name} xOff="0"', f'<{name} xOff="4999.99999999"')
+    assert "4999.99999999" in sanitize_vrt(vrt(noisy), HREF).text
+
+
+@pytest.mark.parametrize("name", ["SrcRect", "DstRect"])
+def test_single_rectangle_is_refused(name: str) -> None:
+    """GDAL reads nodata, without an error."""
+    with pytest.raises(SourceError, match="has a SrcRect without a DstRect, or the reverse"):
+        sanitize_vrt(vrt(SOURCE.replace(f"<{name} {SIZE}/>", "")), HREF)
