@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from rasterio.io import DatasetReader
 from hrdem.errors import BlockedAddressError, SourceError
 from hrdem.geo.band import Band, band_count_error, check_band
 from hrdem.geo.grid import Grid, Pixels, Window
+from hrdem.geo.nodata import round_nodata
 from hrdem.geo.prepared import PreparedGeometry
 from hrdem.http.gdal_options import gdal_http_options
 from hrdem.http.protocol import Http
@@ -207,9 +209,11 @@ def probe_vrt(url: str, unit: str, http: Http) -> GdalFile:
     vrt = sanitize_vrt(document, url)
     vrt_files = probe_vrt_files(vrt.files, version.url, http)
     with thread_pool(_MAX_VRT_FILE_REQUESTS, "look") as pool:
-        are_cogs = list(pool.map(lambda each: _check_vrt_file(each, unit), vrt_files))
+        found = list(pool.map(lambda each: _check_vrt_file(each, unit), vrt_files))
     file = _probe(url, vrt.text, version, vrt_files)
-    return replace(file, block=_VRT_BLOCK, is_cog=all(are_cogs))
+    for vrt_file, (band, _) in zip(vrt_files, found, strict=True):
+        _compare_bands(file, vrt.nodata, vrt_file, band)
+    return replace(file, block=_VRT_BLOCK, is_cog=all(is_cog for _, is_cog in found))
 
 
 def probe_vrt_files(files: Sequence[str], vrt: str, http: Http) -> tuple[VrtFile, ...]:
@@ -244,8 +248,36 @@ def _probe_vrt_file(url: str, vrt: str, http: Http) -> VrtFile:
     return VrtFile(url, version)
 
 
-def _check_vrt_file(vrt_file: VrtFile, unit: str) -> bool:
-    """Open a file of a VRT as a COG, and check it; return whether it has the layout of GDAL's."""
+def _compare_bands(file: GdalFile, nodata: frozenset[float], vrt_file: VrtFile, band: Band) -> None:
+    """Check that a VRT neither rounds the numbers of a file nor takes its nodata for heights.
+
+    Args:
+        file: The VRT.
+        nodata: Nodata values that it states.
+        vrt_file: The file.
+        band: What the file states about its numbers.
+    """
+    dtype = band.stored_dtype
+    if file.band.stored_dtype != dtype:
+        raise SourceError(
+            f"{file.display_url} has pixels of {file.band.stored_dtype}, and {vrt_file.version.url}"
+            f", which it refers to, of {dtype}. Read the file itself: `via=cog`."
+        )
+    is_nan = band.stored_nodata is not None and math.isnan(band.stored_nodata)
+    stated = {None, *(round_nodata(each, dtype) for each in nodata)}
+    if not is_nan and band.stored_nodata not in stated:
+        raise SourceError(
+            f"{file.display_url} does not state the nodata value {band.stored_nodata:g} of "
+            f"{vrt_file.version.url}, which it refers to. Read the file itself: `via=cog`."
+        )
+
+
+def _check_vrt_file(vrt_file: VrtFile, unit: str) -> tuple[Band, bool]:
+    """Open a file of a VRT as a COG, and check it.
+
+    Returns:
+        What it states about its numbers, and whether it has the layout of GDAL's COGs.
+    """
     url = vrt_file.version.url
 
     def read_description() -> tuple[Band, bool]:
@@ -264,7 +296,7 @@ def _check_vrt_file(vrt_file: VrtFile, unit: str) -> bool:
             f"{url} has a scale, an offset or a mask, which a VRT ignores. Read the file itself: "
             "`via=cog`."
         )
-    return is_cog
+    return band, is_cog
 
 
 def _has_cog_layout(dataset: DatasetReader) -> bool:

@@ -97,6 +97,7 @@ _NEUTRAL = {
     "HideNoDataValue": 0.0,
 }  # fmt: skip
 _CLASS = "VRTSourcedRasterBand"
+_NODATA = ("NoDataValue", "NODATA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,12 @@ class Vrt:
     Attributes:
         text: The VRT; its sources are absolute addresses for GDAL's /vsicurl/.
         files: These addresses without duplicates, in order; at least one.
+        nodata: Nodata values that it states, of itself or of a source.
     """
 
     text: str
     files: tuple[str, ...]
+    nodata: frozenset[float]
 
 
 def check_vrt_complete(response: Response) -> None:
@@ -159,7 +162,8 @@ def sanitize_vrt(document: bytes, href: str) -> Vrt:
         files[_make_absolute(source, href, display_url)] = None
     if not 0 < len(files) <= _MAX_FILES:
         raise SourceError(f"{display_url} refers to {len(files)} files; read the COG instead.")
-    return Vrt(tostring(root, encoding="unicode"), tuple(files))
+    stated = (each.text or "" for name in _NODATA for each in root.iter(name))
+    return Vrt(tostring(root, encoding="unicode"), tuple(files), frozenset(map(float, stated)))
 
 
 def _parse_error_message(display_url: str, exc: Exception) -> str:
@@ -258,7 +262,7 @@ def _check_element_text(element: Element) -> None:
     allowed = True
     if tag in _NEUTRAL:
         allowed = _NUMBER.fullmatch(text) is not None and float(text) == _NEUTRAL[tag]
-    elif tag in ("NoDataValue", "NODATA"):
+    elif tag in _NODATA:
         allowed = _NUMBER.fullmatch(text) is not None
     elif tag == "SRS":
         allowed = _CRS.fullmatch(text) is not None and not _OPENS_FILES.search(text)

@@ -285,6 +285,24 @@ def test_feet_are_refused_without_asking_the_wcs(
         assert not any("wcs" in each.path for each in server.requests)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"dtype": "float64"}, "a.vrt has pixels of float32, and .*a.tif.* of float64"),
+        ({"nodata": -9999}, "a.vrt does not state the nodata value -9999 of .*a.tif"),
+    ],
+)
+def test_vrt_that_states_other_numbers_than_its_files_is_refused(
+    tmp_path: Path, http: HttpClient, options: dict[str, Any], said: str
+) -> None:
+    """Heights would be rounded, or nodata be heights."""
+    with (
+        publish(write(tmp_path / "a.tif", **options)) as server,
+        pytest.raises(hrdem.SourceError, match=said),
+    ):
+        hrdem.plan(**BOX, via="vrt", stac_url=f"{server.url}/", http=http)
+
+
 @pytest.mark.parametrize("resolution", [None, pytest.param(0.15, marks=pytest.mark.slow)])
 def test_infinite_values_are_nodata_and_reported(
     tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture, resolution: float | None
