@@ -129,10 +129,10 @@ class _TierPlanner:
         """Pixels around the output that computing the product needs."""
         return self.request.product.border if self.is_computed else 0
 
-    def check_size(self, grid: Grid) -> None:
+    def check_size(self, grid: Grid, subject: str = "The area is") -> None:
         """Check that one file can hold a grid, if one is to."""
         if not self.in_tiles:
-            check_size(grid, self.request)
+            check_size(grid, self.request, subject)
 
     def plan(self, collection: Collection, grid: Grid | None, border: int) -> Tier:
         """Plan one collection, with all surfaces on one grid.
@@ -236,7 +236,7 @@ def _find_tiers(
         if grid is not None:
             planner.check_size(grid)
         for mosaic in tiers[-1].mosaics if tiers else ():
-            planner.check_size(mosaic.grid)
+            planner.check_size(mosaic.grid, "The area is computed from")
     if not tiers:
         raise _combine_errors(list(empty.values()), request)
     assert grid is not None
@@ -293,21 +293,26 @@ def _choose_pixel_type(planner: _TierPlanner, tiers: Sequence[Tier]) -> tuple[st
     return np.result_type(*dtypes).name, mosaics[0].nodata
 
 
-def check_size(grid: Grid, request: Request) -> None:
+def check_size(grid: Grid, request: Request, subject: str = "The area is") -> None:
     """Check that one file can hold a grid.
+
+    Args:
+        grid: Grid of the output, or of pixels that it is computed from.
+        request: The request.
+        subject: How the message begins, before the size of the grid.
 
     Raises:
         RequestError: If it has too many pixels.
     """
     if max(grid.width, grid.height) > MAX_GRID_EDGE_PIXELS:
         raise RequestError(
-            f"The area is {grid.width} x {grid.height} pixels; GDAL reads at most "
+            f"{subject} {grid.width} x {grid.height} pixels; GDAL reads at most "
             f"{MAX_GRID_EDGE_PIXELS} columns and rows. `hrdem tile` (hrdem.tile_job) splits it; or "
             f"take {suggest_larger_pixels(request)}."
         )
     if grid.window.pixels > MAX_GRID_PIXELS:
         raise RequestError(
-            f"The area is {grid.width} x {grid.height} pixels, more than a whole 500 km tile at "
+            f"{subject} {grid.width} x {grid.height} pixels, more than a whole 500 km tile at "
             "1 m and more than one file should hold. `hrdem tile` (hrdem.tile_job) splits it; or "
             f"take {suggest_larger_pixels(request)}."
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import hrdem
+from tests.stores import Store
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,14 @@ def test_native_pixels_that_no_file_holds_are_refused_before_anything_is_looked_
         hrdem.plan(
             bbox=(-141, 42, -52, 70), product="dtm", no_cache=True, stac_url="http://127.0.0.1:1"
         )
+
+
+def test_source_pixels_that_are_too_many_are_not_called_those_of_the_area(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pixels of 2 m fit here, and those of 1 m under them do not."""
+    store.add("hrdem-mosaic-1m", np.zeros((1_000, 1_000), np.float32), 1_500_000, 0)
+    monkeypatch.setattr("hrdem.planning.make_plan.MAX_GRID_PIXELS", 100_000)
+    request = {"bbox": (1_500_300, -700, 1_500_700, -300), "bbox_crs": "EPSG:3979"}
+    with pytest.raises(hrdem.RequestError, match=r"^The area is computed from \d+ x \d+ pixels"):
+        hrdem.plan(**request, product="dtm", crs="EPSG:2959", resolution=2, http=store)
